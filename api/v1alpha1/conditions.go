@@ -1,0 +1,80 @@
+package v1alpha1
+
+// Condition types. Ready, Reconciling and Stalled are meant as kstatus means
+// them (https://github.com/kubernetes-sigs/cli-utils/tree/master/pkg/kstatus):
+// Ready is only ever a summary of the others.
+const (
+	ConditionReady       = "Ready"
+	ConditionReconciling = "Reconciling"
+	ConditionStalled     = "Stalled"
+
+	// ConditionNamespaceReady (Team): the team's namespace and its roles exist.
+	ConditionNamespaceReady = "NamespaceReady"
+
+	// ConditionClaimed (Account): no other Account claims the AWS account.
+	ConditionClaimed = "Claimed"
+	// ConditionNetworkReserved (Account, WorkloadCluster): the network range is its own.
+	ConditionNetworkReserved = "NetworkReserved"
+	// ConditionIdentityReady (Account): CAPA has an identity for the account.
+	ConditionIdentityReady = "IdentityReady"
+
+	// ConditionResolved (WorkloadCluster): account, flavor, release and settings exist and fit.
+	ConditionResolved = "Resolved"
+	// ConditionApplied (WorkloadCluster): the Cluster API objects are what the chart renders.
+	ConditionApplied = "Applied"
+	// ConditionNetworkReady (WorkloadCluster): VPC, subnets and gateways exist.
+	ConditionNetworkReady = "NetworkReady"
+	// ConditionControlPlaneReady (WorkloadCluster): EKS serves the wanted version.
+	ConditionControlPlaneReady = "ControlPlaneReady"
+	// ConditionNodesReady (WorkloadCluster): all nodes are ready at the wanted version.
+	ConditionNodesReady = "NodesReady"
+	// ConditionFluxReady (WorkloadCluster): Flux runs in the cluster.
+	ConditionFluxReady = "FluxReady"
+	// ConditionAddonsReady (WorkloadCluster): Flux applied the wanted commit and all add-ons are ready.
+	ConditionAddonsReady = "AddonsReady"
+)
+
+// Reasons of conditions, stable for scripts.
+const (
+	ReasonSucceeded   = "Succeeded"
+	ReasonProgressing = "Progressing"
+	ReasonWaiting     = "Waiting"  // for another object
+	ReasonFailed      = "Failed"   // tried again by itself
+	ReasonDeleting    = "Deleting" // the object is being deleted
+	ReasonUnreachable = "Unreachable"
+
+	ReasonNamespaceTaken     = "NamespaceTaken"
+	ReasonAccountTaken       = "AccountTaken"
+	ReasonNetworkOverlap     = "NetworkOverlap"
+	ReasonNetworkExhausted   = "NetworkExhausted"
+	ReasonNotATeamNamespace  = "NotATeamNamespace"
+	ReasonAccountNotFound    = "AccountNotFound"
+	ReasonAccountNotReady    = "AccountNotReady"
+	ReasonRevisionNotFound   = "RevisionNotFound"
+	ReasonFleetUnreadable    = "FleetUnreadable"
+	ReasonFlavorNotFound     = "FlavorNotFound"
+	ReasonVersionNotTested   = "VersionNotTested"
+	ReasonSettingsInvalid    = "SettingsInvalid"
+	ReasonNameTaken          = "NameTaken"
+	ReasonDeletionProtected  = "DeletionProtected"
+	ReasonObjectsRemaining   = "ObjectsRemaining"
+	ReasonUpgradingPlane     = "UpgradingControlPlane"
+	ReasonUpgradingNodePools = "UpgradingNodePools"
+)
+
+// Labels and annotations.
+const (
+	// LabelTeam is on every object and AWS resource made for a team.
+	LabelTeam = "kargo.dev/team"
+	// LabelAccount names the Account on a factory namespace.
+	LabelAccount = "kargo.dev/account"
+	// LabelCluster names the WorkloadCluster on its Cluster API objects.
+	LabelCluster = "kargo.dev/cluster"
+	// AnnotationDeletionProtection "true" makes admission refuse the deletion of an object.
+	AnnotationDeletionProtection = "kargo.dev/deletion-protection"
+	// AnnotationClaimedBy on a factory namespace is the UID of the Account that claims it.
+	AnnotationClaimedBy = "kargo.dev/claimed-by"
+
+	// Finalizer of all kinds of this group.
+	Finalizer = "kargo.dev/finalizer"
+)
