@@ -56,6 +56,12 @@ type Operation struct {
 	// marshals (encoding/xml or encoding/json tags), or with an *Error.
 	// Calls of one account are handled one at a time; a handler must not block.
 	Handle func(ctx context.Context, c *Call) (any, error)
+	// Await, if set, is called before Handle and outside of the account's turn.
+	// It may block (within ctx) until the answer is worth giving: EKS's waiters
+	// look at once and then sleep 30 s, so a Describe that comes seconds before a
+	// control plane serves is better answered late. It changes nothing itself
+	// that Handle would not find.
+	Await func(ctx context.Context, c *Call)
 }
 
 // Resource is a line of an account's inventory.
