@@ -132,6 +132,10 @@ type ControlPlaneStatus struct {
 	// Endpoint is the URL of the Kubernetes API.
 	// +optional
 	Endpoint string `json:"endpoint,omitempty"`
+	// CertificateAuthority is the PEM bundle that the endpoint's certificate is
+	// verified with. It is public; with it and Endpoint a team makes its own kubeconfig.
+	// +optional
+	CertificateAuthority []byte `json:"certificateAuthority,omitempty"`
 }
 
 // NodePoolStatus describes a managed node group.
