@@ -72,8 +72,9 @@ const (
 	LabelCluster = "kargo.dev/cluster"
 	// AnnotationDeletionProtection "true" makes admission refuse the deletion of an object.
 	AnnotationDeletionProtection = "kargo.dev/deletion-protection"
-	// AnnotationClaimedBy on a factory namespace is the UID of the Account that claims it.
-	AnnotationClaimedBy = "kargo.dev/claimed-by"
+	// AnnotationAdopt "true" on a WorkloadCluster lets it take over Cluster API
+	// objects of its name that were made by Helm.
+	AnnotationAdopt = "kargo.dev/adopt"
 
 	// Finalizer of all kinds of this group.
 	Finalizer = "kargo.dev/finalizer"
