@@ -24,12 +24,15 @@ type manifest struct {
 func manifests() []manifest {
 	crds := []string{"CustomResourceDefinition"}
 	webhooks := []string{"MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"}
+	rbac := []string{"Namespace", "ServiceAccount", "ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"}
 	stages := []string{"Stage"}
 	return []manifest{
 		{engine.ManifestClusterAPICRDs, engine.ModuleClusterAPI, "config/default", crds},
 		{engine.ManifestClusterAPIWebhooks, engine.ModuleClusterAPI, "config/default", webhooks},
+		{engine.ManifestClusterAPIRBAC, engine.ModuleClusterAPI, "config/default", rbac},
 		{engine.ManifestClusterAPIAWSCRDs, engine.ModuleClusterAPIAWS, "config/default", crds},
 		{engine.ManifestClusterAPIAWSWebhooks, engine.ModuleClusterAPIAWS, "config/default", webhooks},
+		{engine.ManifestClusterAPIAWSRBAC, engine.ModuleClusterAPIAWS, "config/default", rbac},
 		{engine.ManifestKWOKNodeFast, engine.ModuleKWOK, "kustomize/stage/node/fast", stages},
 		{engine.ManifestKWOKNodeHeartbeat, engine.ModuleKWOK, "kustomize/stage/node/heartbeat-with-lease", stages},
 		{engine.ManifestKWOKPodFast, engine.ModuleKWOK, "kustomize/stage/pod/fast", stages},

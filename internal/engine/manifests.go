@@ -9,8 +9,10 @@ const ManifestsDir = "manifests"
 const (
 	ManifestClusterAPICRDs        = "cluster-api/crds.yaml"
 	ManifestClusterAPIWebhooks    = "cluster-api/webhooks.yaml"
+	ManifestClusterAPIRBAC        = "cluster-api/rbac.yaml" // namespace, service account, roles and their bindings
 	ManifestClusterAPIAWSCRDs     = "cluster-api-provider-aws/crds.yaml"
 	ManifestClusterAPIAWSWebhooks = "cluster-api-provider-aws/webhooks.yaml"
+	ManifestClusterAPIAWSRBAC     = "cluster-api-provider-aws/rbac.yaml"
 	ManifestKWOKNodeFast          = "kwok/node-fast.yaml"                 // makes a Node Ready
 	ManifestKWOKNodeHeartbeat     = "kwok/node-heartbeat-with-lease.yaml" // keeps it so, together with its Lease
 	ManifestKWOKPodFast           = "kwok/pod-fast.yaml"                  // runs, completes and deletes Pods at once
@@ -19,8 +21,8 @@ const (
 // Manifests returns the names of all manifests, paths below ManifestsDir.
 func Manifests() []string {
 	return []string{
-		ManifestClusterAPICRDs, ManifestClusterAPIWebhooks,
-		ManifestClusterAPIAWSCRDs, ManifestClusterAPIAWSWebhooks,
+		ManifestClusterAPICRDs, ManifestClusterAPIWebhooks, ManifestClusterAPIRBAC,
+		ManifestClusterAPIAWSCRDs, ManifestClusterAPIAWSWebhooks, ManifestClusterAPIAWSRBAC,
 		ManifestKWOKNodeFast, ManifestKWOKNodeHeartbeat, ManifestKWOKPodFast,
 	}
 }
