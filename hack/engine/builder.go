@@ -149,12 +149,15 @@ func (b *Builder) link() error {
 }
 
 func (b *Builder) removePartials() error {
-	partials, err := filepath.Glob(filepath.Join(b.Dir, partialPrefix+"*"))
+	entries, err := os.ReadDir(b.Dir)
 	if err != nil {
 		return err
 	}
-	for _, p := range partials {
-		if err := os.RemoveAll(p); err != nil {
+	for _, e := range entries {
+		if !strings.HasPrefix(e.Name(), partialPrefix) {
+			continue
+		}
+		if err := os.RemoveAll(filepath.Join(b.Dir, e.Name())); err != nil {
 			return fmt.Errorf("removing what an interrupted build left: %w", err)
 		}
 	}

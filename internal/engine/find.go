@@ -139,11 +139,14 @@ func Look(ctx context.Context, s Search) (*Found, error) {
 	}
 	f := &Found{programs: map[string]string{}, recipes: recipes}
 	for _, dir := range []string{s.Dir, s.Assets, cache} {
-		if dir == "" || slices.Contains(f.dirs, dir) {
+		if dir == "" {
 			continue
 		}
 		if dir, err = filepath.Abs(dir); err != nil {
 			return nil, fmt.Errorf("engine directory: %w", err)
+		}
+		if slices.Contains(f.dirs, dir) {
+			continue
 		}
 		f.dirs = append(f.dirs, dir)
 		if err := f.look(ctx, dir); err != nil {
