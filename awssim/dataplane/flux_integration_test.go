@@ -1,0 +1,3 @@
+package dataplane
+
+func (p *platform) fluxPod() {}
