@@ -1,0 +1,91 @@
+package workloadcluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	helmv2 "github.com/fluxcd/helm-controller/api/v2"
+	kustomizev1 "github.com/fluxcd/kustomize-controller/api/v1"
+	appsv1 "k8s.io/api/apps/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"sigs.k8s.io/cluster-api/controllers/clustercache"
+
+	"kargo.dev/kargo/api/v1alpha1"
+	"kargo.dev/kargo/internal/phase"
+)
+
+const (
+	// remoteRetry is when a cluster that cannot be reached is tried again; its
+	// connection coming up tells sooner.
+	remoteRetry = 15 * time.Second
+	// nodesRetry is when nodes are counted again that no event told of.
+	nodesRetry = 3 * time.Second
+)
+
+// remote is a client for the workload cluster, or a WaitingError while there is
+// no connection to it.
+func (r *Reconciler) remote(ctx context.Context, s *scope) (client.Client, error) {
+	if s.observed.cluster == nil {
+		return nil, phase.Waiting(v1alpha1.ReasonWaiting, "the cluster does not exist yet")
+	}
+	c, err := r.Clusters.GetClient(ctx, s.key())
+	if errors.Is(err, clustercache.ErrClusterNotConnected) {
+		return nil, phase.Waiting(v1alpha1.ReasonUnreachable, "no connection to the cluster's API yet").After(remoteRetry)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("connect to %s: %w", s.key(), err)
+	}
+	return c, nil
+}
+
+// watches starts watches inside workload clusters, once each.
+type watches struct {
+	mu         sync.Mutex
+	controller controller.Controller
+}
+
+func (w *watches) use(c controller.Controller) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.controller = c
+}
+
+// watch makes changes of Flux and its objects in the workload cluster reach the
+// WorkloadCluster. Kinds whose CRD is not there yet are left for the next time.
+func (r *Reconciler) watch(ctx context.Context, s *scope) error {
+	r.watches.mu.Lock()
+	c := r.watches.controller
+	r.watches.mu.Unlock()
+	if c == nil {
+		return nil
+	}
+	owner := reconcile.Request{NamespacedName: client.ObjectKeyFromObject(s.cluster)}
+	toOwner := handler.EnqueueRequestsFromMapFunc(func(context.Context, client.Object) []ctrl.Request { return []ctrl.Request{owner} })
+	for name, kind := range map[string]client.Object{
+		"flux":           &appsv1.Deployment{},
+		"kustomizations": &kustomizev1.Kustomization{},
+		"helmreleases":   &helmv2.HelmRelease{},
+	} {
+		err := r.Clusters.Watch(ctx, s.key(), clustercache.NewWatcher(clustercache.WatcherOptions{
+			Name: "workloadcluster-" + name, Kind: kind, Watcher: c, EventHandler: toOwner,
+		}))
+		if meta.IsNoMatchError(err) {
+			continue
+		}
+		if err != nil && !errors.Is(err, clustercache.ErrClusterNotConnected) {
+			return fmt.Errorf("watch %s in %s: %w", name, s.key(), err)
+		}
+	}
+	return nil
+}
+
+func (r *Reconciler) forget(cluster client.ObjectKey) { r.applied.forget(cluster) }

@@ -1,0 +1,182 @@
+package gitrepo
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-git/go-git/v5"
+	"github.com/go-git/go-git/v5/plumbing"
+	"github.com/go-git/go-git/v5/plumbing/object"
+	"github.com/google/go-cmp/cmp"
+)
+
+// upstream is a repository with a work tree to push from.
+type upstream struct {
+	t    *testing.T
+	dir  string
+	repo *git.Repository
+}
+
+func newUpstream(t *testing.T) *upstream {
+	t.Helper()
+	dir := t.TempDir()
+	repo, err := git.PlainInitWithOptions(dir, &git.PlainInitOptions{
+		InitOptions: git.InitOptions{DefaultBranch: plumbing.NewBranchReferenceName("main")},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &upstream{t: t, dir: dir, repo: repo}
+}
+
+func (u *upstream) commit(files map[string]string) string {
+	u.t.Helper()
+	tree, err := u.repo.Worktree()
+	if err != nil {
+		u.t.Fatal(err)
+	}
+	for name, content := range files {
+		path := filepath.Join(u.dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			u.t.Fatal(err)
+		}
+		if target, ok := strings.CutPrefix(content, "-> "); ok {
+			err = os.Symlink(target, path)
+		} else {
+			err = os.WriteFile(path, []byte(content), 0o600)
+		}
+		if err != nil {
+			u.t.Fatal(err)
+		}
+		if _, err := tree.Add(name); err != nil {
+			u.t.Fatal(err)
+		}
+	}
+	hash, err := tree.Commit("change", &git.CommitOptions{Author: &object.Signature{Name: "T", Email: "t@example.org", When: time.Unix(1, 0)}})
+	if err != nil {
+		u.t.Fatal(err)
+	}
+	return hash.String()
+}
+
+func (u *upstream) mirror() *Repository {
+	u.t.Helper()
+	r, err := Open(Options{URL: u.dir, Dir: u.t.TempDir()})
+	if err != nil {
+		u.t.Fatal(err)
+	}
+	return r
+}
+
+func TestFetchAndResolve(t *testing.T) {
+	u := newUpstream(t)
+	first := u.commit(map[string]string{"a.txt": "1"})
+	if _, err := u.repo.CreateTag("v1.0.0", plumbing.NewHash(first), nil); err != nil {
+		t.Fatal(err)
+	}
+	r := u.mirror()
+	if _, err := r.Resolve(Ref{Branch: "main"}); !errors.Is(err, ErrNotFound) {
+		t.Fatalf("before the first fetch: %v", err)
+	}
+	if err := r.Fetch(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	second := u.commit(map[string]string{"a.txt": "2"})
+	if got, err := r.Resolve(Ref{Branch: "main"}); err != nil || got != first {
+		t.Fatalf("main = %s, %v before the second fetch; want %s", got, err, first)
+	}
+	if err := r.Fetch(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for ref, want := range map[Ref]string{{Branch: "main"}: second, {Tag: "v1.0.0"}: first} {
+		if got, err := r.Resolve(ref); err != nil || got != want {
+			t.Errorf("%s = %s, %v; want %s", ref, got, err, want)
+		}
+	}
+	if _, err := r.Resolve(Ref{Tag: "v2.0.0"}); !errors.Is(err, ErrNotFound) {
+		t.Errorf("unknown tag: %v", err)
+	}
+}
+
+func TestUnreadableIsNotEmpty(t *testing.T) {
+	u := newUpstream(t)
+	want := u.commit(map[string]string{"a.txt": "1"})
+	r := u.mirror()
+	if err := r.Fetch(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.RemoveAll(u.dir); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Fetch(t.Context()); err == nil {
+		t.Fatal("fetching from nowhere succeeded")
+	}
+	if got, err := r.Resolve(Ref{Branch: "main"}); err != nil || got != want {
+		t.Errorf("main = %s, %v after a failed fetch; want %s as before", got, err, want)
+	}
+	if f := r.Fetched(); f.Err == nil || f.At.IsZero() {
+		t.Errorf("Fetched() = %+v does not tell of the failure and of the last success", f)
+	}
+}
+
+func TestFiles(t *testing.T) {
+	u := newUpstream(t)
+	commit := u.commit(map[string]string{
+		"flavors/standard/flavor.yaml": "a: 1", "charts/big/values.yaml": "x", "evil": "-> /etc/passwd",
+	})
+	r := u.mirror()
+	if err := r.Fetch(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	wanted := func(p string) bool { return !strings.HasPrefix(p, "charts/") }
+	for range 2 { // the second time from disk
+		files, err := r.Files(t.Context(), commit, wanted)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		err = fs.WalkDir(files, ".", func(p string, d fs.DirEntry, err error) error {
+			if !d.IsDir() {
+				got = append(got, p)
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff([]string{"flavors/standard/flavor.yaml"}, got); diff != "" {
+			t.Fatalf("files: -want, +got:\n%s", diff)
+		}
+	}
+	if err := r.Forget(map[string]bool{}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(r.filesDir(commit)); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("forgotten commit still on disk: %v", err)
+	}
+	if _, err := r.Files(t.Context(), strings.Repeat("0", 40), wanted); !errors.Is(err, ErrNotFound) {
+		t.Errorf("unknown commit: %v", err)
+	}
+}
+
+func TestFilesAreBounded(t *testing.T) {
+	u := newUpstream(t)
+	commit := u.commit(map[string]string{"huge.yaml": strings.Repeat("x", maxFileBytes+1)})
+	r := u.mirror()
+	if err := r.Fetch(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	_, err := r.Files(t.Context(), commit, func(string) bool { return true })
+	if err == nil || !strings.Contains(err.Error(), "huge.yaml") {
+		t.Fatalf("a file over the limit: %v", err)
+	}
+	entries, err := os.ReadDir(filepath.Dir(r.filesDir(commit)))
+	if err != nil || len(entries) != 0 {
+		t.Errorf("left behind: %v, %v", entries, err)
+	}
+}
