@@ -129,5 +129,4 @@ func (p Profile) GitCredentials() string { return p.Path("git", "credentials") }
 // section per account of the simulated organisation.
 func (p Profile) AWSConfig() string { return p.Path("aws", "config") }
 
-// AWSCredentials see AWSConfig.
 func (p Profile) AWSCredentials() string { return p.Path("aws", "credentials") }

@@ -1,0 +1,84 @@
+package platform
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+	"k8s.io/utils/clock"
+
+	"kargo.dev/kargo/internal/cli/command"
+	"kargo.dev/kargo/internal/engine"
+	"kargo.dev/kargo/internal/local"
+	"kargo.dev/kargo/internal/local/components"
+	"kargo.dev/kargo/internal/local/profile"
+)
+
+// defaultUpTimeout is for a cold start with the example clusters on two cores.
+const defaultUpTimeout = 15 * time.Minute
+
+// UpOptions are the inputs of `up`.
+type UpOptions struct {
+	IO         *command.IOStreams
+	Clock      clock.WithTicker
+	Executable string
+	Profile    func() (profile.Profile, error)
+
+	EngineDir string
+	NoExample bool
+	Timeout   time.Duration
+}
+
+// NewCmdUp makes `up`.
+func NewCmdUp(f *command.Factory, runF func(*UpOptions) error) *cobra.Command {
+	opts := &UpOptions{IO: f.IO, Clock: f.Clock, Executable: f.Executable, Profile: f.Profile}
+	cmd := &cobra.Command{
+		Use:   "up",
+		Short: "Start the whole platform on this machine",
+		Long: `Start the whole platform on this machine, in the background: a management
+cluster, Cluster API and its AWS provider, Flux, a Git server with the fleet
+repository, KARGO's manager, and a simulated AWS in which EKS clusters are real
+Kubernetes API servers. The first time, an example fleet is created.
+
+It may be run again at any time: it does what is missing. Data stays on disk
+until "kargoctl down --purge".`,
+		Example: `  kargoctl up
+  kargoctl up --profile second --no-example`,
+		Args: command.ExactArgs(0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if runF != nil {
+				return runF(opts)
+			}
+			return opts.Run(cmd.Context())
+		},
+	}
+	cmd.Flags().StringVar(&opts.EngineDir, "engine-dir", "", "directory with the engine's binaries (env KUBEBUILDER_ASSETS, KARGO_CACHE)")
+	cmd.Flags().BoolVar(&opts.NoExample, "no-example", false, "create no example clusters")
+	cmd.Flags().DurationVar(&opts.Timeout, "timeout", defaultUpTimeout, "how long all of it may take")
+	return cmd
+}
+
+// Run brings the platform up.
+func (o *UpOptions) Run(ctx context.Context) error {
+	p, err := o.Profile()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, o.Timeout)
+	defer cancel()
+	bin := filepath.Dir(o.Executable)
+	progress := newSteps(o.IO, o.Clock)
+	_, err = local.Up(ctx, local.Options{
+		Profile: p,
+		Search:  engine.SearchFromEnv(o.EngineDir, os.Getenv),
+		Programs: components.Programs{
+			Kargoctl: o.Executable, Manager: filepath.Join(bin, "kargo-manager"), AWSSim: filepath.Join(bin, "awssim"),
+		},
+		Example:  !o.NoExample,
+		Progress: progress,
+		Now:      o.Clock.Now,
+	})
+	return err
+}
