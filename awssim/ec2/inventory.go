@@ -3,6 +3,7 @@ package ec2
 import (
 	"cmp"
 	"slices"
+	"strings"
 
 	"kargo.dev/kargo/awssim/api"
 )
@@ -28,14 +29,17 @@ func (s *Service) Inventory(account string) []api.Resource {
 }
 
 // EditTags sets and removes tags of the resource with an ARN, for the tagging API.
-func (s *Service) EditTags(account, region, id string, set map[string]string, remove []string) error {
+func (s *Service) EditTags(account, region, arn string, set map[string]string, remove []string) error {
 	sc, done, err := s.enter(account, region, s.clock.Now())
 	if err != nil {
 		return err
 	}
 	defer done()
+	id := arn[strings.LastIndex(arn, "/")+1:]
 	return sc.editTags(id, func(t Tags) (Tags, error) {
-		t = slices.DeleteFunc(t, func(tag Tag) bool { return slices.Contains(remove, tag.Key) })
+		t = slices.DeleteFunc(t, func(tag Tag) bool {
+			return slices.Contains(remove, tag.Key) && !strings.HasPrefix(tag.Key, reservedTags)
+		})
 		return sc.addTags(t, newTags(set))
 	})
 }
