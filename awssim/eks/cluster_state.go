@@ -288,6 +288,7 @@ func (s *Service) await(ctx context.Context, c *api.Call, waits func() bool) {
 			return
 		case <-ticker.C:
 			s.settleAccount(ctx, c.Caller.AccountID)
+			c.Now = s.clock.Now()
 		}
 	}
 }

@@ -39,7 +39,7 @@ const policyPrefix = "arn:aws:eks::aws:cluster-access-policy/"
 func AccessPolicies() []AccessPolicy {
 	return []AccessPolicy{
 		{
-			Name: "AmazonEKSAdminViewPolicy", ClusterRole: "eks:access-policy:admin-view",
+			Name: "AmazonEKSAdminViewPolicy", ClusterRole: "eks:admin-view",
 			Rules: []PolicyRule{
 				{APIGroups: []string{"*"}, Resources: []string{"*"}, Verbs: []string{"get", "list", "watch"}},
 				{NonResourceURLs: []string{"*"}, Verbs: []string{"get"}},
