@@ -11,9 +11,11 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"kargo.dev/kargo/charts"
 	"kargo.dev/kargo/internal/engine"
 	"kargo.dev/kargo/internal/flux"
 	"kargo.dev/kargo/internal/local/components"
+	"kargo.dev/kargo/internal/local/gitserver"
 	"kargo.dev/kargo/internal/local/manifests"
 )
 
@@ -69,7 +71,22 @@ func (u *up) objects() ([]*unstructured.Unstructured, error) {
 		return nil, fmt.Errorf("read Flux's manifests: %w", err)
 	}
 	objs = append(objs, fluxObjects...)
+	chart, err := u.kargoChart()
+	if err != nil {
+		return nil, err
+	}
+	objs = append(objs, chart.CRDs...)
 	return manifests.Without(objs, "Deployment", "Service", "NetworkPolicy"), nil
+}
+
+// kargoChart is KARGO's own chart as production installs it, without the
+// manager's Deployment.
+func (u *up) kargoChart() (*manifests.Chart, error) {
+	return manifests.RenderChart(charts.Kargo(), "kargo", components.NamespaceKargo, map[string]any{
+		"manager":   map[string]any{"enabled": false},
+		"factoryID": components.FactoryID,
+		"fleet":     map[string]any{"url": u.layout.FleetURL(), "branch": gitserver.Branch},
+	})
 }
 
 // dropTemplates removes annotations that clusterctl would fill in from its
@@ -97,7 +114,15 @@ func (u *up) flux(ctx context.Context) error {
 	return u.run(ctx, components.SourceController, components.KustomizeController, components.HelmController)
 }
 
-// manager makes KARGO's manager run.
+// manager gives KARGO its rules and makes its manager run. One of the objects
+// passes a webhook of CAPA's, which therefore runs before.
 func (u *up) manager(ctx context.Context) error {
+	chart, err := u.kargoChart()
+	if err != nil {
+		return err
+	}
+	if err := manifests.Apply(ctx, u.client, chart.Objects); err != nil {
+		return err
+	}
 	return u.run(ctx, components.Manager)
 }

@@ -3,6 +3,7 @@ package components
 import (
 	"strconv"
 
+	"kargo.dev/kargo/internal/local/gitserver"
 	"kargo.dev/kargo/internal/process"
 )
 
@@ -47,7 +48,7 @@ func (l Layout) clusterAPIAWS() process.Spec {
 			// AWS answers at once here; the default of one minute is for the real one.
 			"--wait-infra-period=3s", "--sync-period=2m",
 		},
-		Env: env(50, append(l.factoryAWS(), l.kubeconfig(ClusterAPIAWS), "POD_NAMESPACE="+NamespaceClusterAPIAWS)...),
+		Env:      env(50, append(l.factoryAWS(), l.kubeconfig(ClusterAPIAWS), "POD_NAMESPACE="+NamespaceClusterAPIAWS)...),
 		ReadyURL: l.URL(PortCAPAHealth, "/readyz"),
 	}
 }
@@ -112,7 +113,7 @@ func (l Layout) manager() process.Spec {
 	return process.Spec{
 		Name: Manager, Path: l.Programs.Manager,
 		Args: []string{
-			"--fleet-url=" + l.FleetURL(), "--fleet-cluster-url=" + l.FleetURL(), "--fleet-branch=main",
+			"--fleet-url=" + l.FleetURL(), "--fleet-cluster-url=" + l.FleetURL(), "--fleet-branch=" + gitserver.Branch,
 			"--data-dir=" + l.Profile.Path("manager"), "--factory-id=" + FactoryID,
 			"--hook-addr=" + l.Addr(PortManagerHook),
 			"--health-addr=" + l.Addr(PortManagerHealth), "--metrics-addr=" + l.Addr(PortManagerMetrics),
