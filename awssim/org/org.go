@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"kargo.dev/kargo/awssim/api"
 	"kargo.dev/kargo/awssim/auth"
 	"kargo.dev/kargo/awssim/iam"
 	"kargo.dev/kargo/awssim/store"
@@ -26,13 +27,17 @@ type Account struct {
 type Organisation struct {
 	accounts *store.Table[Account]
 	factory  *store.Table[Factory]
+	users    *store.Table[api.Identity] // whose keys are given away, by account and name
+	keys     *auth.Keys
 }
 
 // New returns the organisation in a store.
-func New(s *store.Store) *Organisation {
+func New(s *store.Store, keys *auth.Keys) *Organisation {
 	return &Organisation{
 		accounts: store.NewTable[Account](s, "org-accounts"),
 		factory:  store.NewTable[Factory](s, "org-factory"),
+		users:    store.NewTable[api.Identity](s, "org-users"),
+		keys:     keys,
 	}
 }
 
@@ -56,12 +61,12 @@ func (o *Organisation) Alias(id string) (string, bool) {
 
 // Seed makes all exist that a configuration names. Doing so again changes
 // nothing but what the configuration changed; nothing is removed.
-func (o *Organisation) Seed(c Config, service *iam.Service, keys *auth.Keys) error {
+func (o *Organisation) Seed(c Config, service *iam.Service) error {
 	for _, a := range c.Accounts {
 		if err := o.accounts.Put(a.ID, "", a.ID, Account{ID: a.ID, Name: a.Name, Email: a.Email}); err != nil {
 			return fmt.Errorf("seed account %s: %w", a.ID, err)
 		}
-		if err := seedUser(service, keys, a.ID, adminUser); err != nil {
+		if err := o.seedUser(service, a.ID, adminUser); err != nil {
 			return err
 		}
 		for _, r := range a.Roles {
@@ -75,15 +80,18 @@ func (o *Organisation) Seed(c Config, service *iam.Service, keys *auth.Keys) err
 	if err := o.factory.Put("", "", "factory", c.Factory); err != nil {
 		return fmt.Errorf("seed the factory: %w", err)
 	}
-	return seedUser(service, keys, c.Factory.Account, c.Factory.User)
+	return o.seedUser(service, c.Factory.Account, c.Factory.User)
 }
 
-func seedUser(service *iam.Service, keys *auth.Keys, account, name string) error {
+func (o *Organisation) seedUser(service *iam.Service, account, name string) error {
 	identity, err := service.SeedUser(account, name)
 	if err != nil {
 		return err
 	}
-	_, err = keys.OfUser(identity)
+	if err := o.users.Put(account, "", name, identity); err != nil {
+		return fmt.Errorf("seed user %s: %w", identity.ARN, err)
+	}
+	_, err = o.keys.OfUser(identity)
 	return err
 }
 
@@ -104,10 +112,10 @@ type TestKeys struct {
 }
 
 // TestKeys lists the keys. They were made when the accounts were seeded.
-func (o *Organisation) TestKeys(service *iam.Service, keys *auth.Keys) (TestKeys, error) {
+func (o *Organisation) TestKeys() (TestKeys, error) {
 	list := TestKeys{Accounts: []TestKey{}}
 	for _, a := range o.Accounts() {
-		key, err := testKey(service, keys, a, adminUser)
+		key, err := o.testKey(a, adminUser)
 		if err != nil {
 			return list, err
 		}
@@ -119,16 +127,16 @@ func (o *Organisation) TestKeys(service *iam.Service, keys *auth.Keys) (TestKeys
 	}
 	account, _ := o.Account(factory.Account)
 	var err error
-	list.Factory, err = testKey(service, keys, account, factory.User)
+	list.Factory, err = o.testKey(account, factory.User)
 	return list, err
 }
 
-func testKey(service *iam.Service, keys *auth.Keys, a Account, user string) (TestKey, error) {
-	identity, err := service.SeedUser(a.ID, user)
-	if err != nil {
-		return TestKey{}, err
+func (o *Organisation) testKey(a Account, user string) (TestKey, error) {
+	identity, ok := o.users.Get(a.ID, "", user)
+	if !ok {
+		return TestKey{}, fmt.Errorf("account %s has no user %s", a.ID, user)
 	}
-	key, err := keys.OfUser(identity)
+	key, err := o.keys.OfUser(identity)
 	if err != nil {
 		return TestKey{}, err
 	}

@@ -37,12 +37,13 @@ func TestSeedIsStable(t *testing.T) {
 			t.Fatal(err)
 		}
 		clock := api.Clock{Now: time.Now}
-		keys, o := auth.NewKeys(s, clock), org.New(s)
+		keys := auth.NewKeys(s, clock)
+		o := org.New(s, keys)
 		service := iam.New(iam.Options{Store: s, Clock: clock, Keys: keys, Accounts: o})
-		if err := o.Seed(c, service, keys); err != nil {
+		if err := o.Seed(c, service); err != nil {
 			t.Fatal(err)
 		}
-		list, err := o.TestKeys(service, keys)
+		list, err := o.TestKeys()
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -20,7 +20,7 @@ import (
 
 var (
 	sessionFormat    = regexp.MustCompile(`^[\w+=,.@-]{2,64}$`)
-	externalIDFormat = regexp.MustCompile(`^[\w+=,.@:/-]{2,1224}$`)
+	externalIDFormat = regexp.MustCompile(`^[\w+=,.@:/-]{2,}$`)
 	roleARNFormat    = regexp.MustCompile(`^arn:aws:iam::(\d{12}):role/(?:[\x21-\x7E]+/)?([\w+=,.@-]{1,64})$`)
 )
 
@@ -31,6 +31,8 @@ const (
 	maxDuration     = 43200
 	maxChained      = 3600 // for a session that assumes a role
 )
+
+const maxExternalID = 1224
 
 // assumption is a checked AssumeRole request.
 type assumption struct {
@@ -92,7 +94,7 @@ func parseAssumption(c *api.Call) (*assumption, error) {
 		return nil, api.Errorf("ValidationError", "%s is invalid", orNothing(a.roleARN))
 	case !sessionFormat.MatchString(a.session):
 		return nil, constraint("roleSessionName", a.session, `Member must satisfy regular expression pattern: [\w+=,.@-]* and have length between 2 and 64`)
-	case p.Has("ExternalId") && !externalIDFormat.MatchString(a.externalID):
+	case p.Has("ExternalId") && (!externalIDFormat.MatchString(a.externalID) || len(a.externalID) > maxExternalID):
 		return nil, constraint("externalId", a.externalID, `Member must satisfy regular expression pattern: [\w+=,.@:\/-]* and have length between 2 and 1224`)
 	case a.sourceIdentity != "" && !sessionFormat.MatchString(a.sourceIdentity):
 		return nil, constraint("sourceIdentity", a.sourceIdentity, `Member must satisfy regular expression pattern: [\w+=,.@-]*`)
