@@ -191,4 +191,3 @@ func deepCopyValue(value any) any {
 		return v
 	}
 }
-
