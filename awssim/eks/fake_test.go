@@ -189,7 +189,7 @@ func (f fakeIAM) Role(acct, name string) (Role, bool) {
 	r, ok := f[name]
 	return r, ok && strings.HasPrefix(r.ARN, "arn:aws:iam::"+acct+":")
 }
-func (f fakeIAM) UserExists(acct, name string) bool           { return acct == account && name == "anna" }
+func (f fakeIAM) UserExists(acct, name string) bool            { return acct == account && name == "anna" }
 func (f fakeIAM) EnsureServiceLinkedRole(string, string) error { return nil }
 
 func roleARN(name string) string { return "arn:aws:iam::" + account + ":role/" + name }

@@ -26,8 +26,8 @@ func (s *Service) settleNodegroup(ctx context.Context, n *nodegroup, now time.Ti
 	if n.Nodegroup.Status == statusDeleting {
 		return s.settleNodegroupDeleting(ctx, n, now)
 	}
-	if err := s.finishMembers(ctx, n); err != nil {
-		return s.reportLaunch(n, err)
+	if err := s.reportLaunch(n, s.finishMembers(ctx, n)); err != nil {
+		return err
 	}
 	if !s.passed(n.Moved, now, nodeStepTakes) {
 		return nil
