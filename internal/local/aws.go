@@ -36,7 +36,31 @@ func (u *up) aws(ctx context.Context) error {
 	if err := getJSON(ctx, u.layout.URL(components.PortAWSSim, "/_awssim/credentials"), &keys); err != nil {
 		return fmt.Errorf("read the simulated accounts' keys: %w", err)
 	}
-	return u.awsFiles(keys)
+	if err := u.awsFiles(keys); err != nil {
+		return err
+	}
+	u.resumeClusters(ctx)
+	return nil
+}
+
+// resumeClusters waits until the control planes that ran before run again, so
+// that whoever starts next finds them as they were. One that does not come back
+// is its own trouble.
+func (u *up) resumeClusters(ctx context.Context) {
+	list, err := u.runner.List(ctx, "eks/")
+	if err != nil {
+		u.Progress.Note("look at the clusters that ran before: %v", err)
+		return
+	}
+	var names []string
+	for _, s := range list {
+		if !strings.Contains(s.Name, "/pods/") { // pods come and go
+			names = append(names, s.Name)
+		}
+	}
+	if err := u.waitReady(ctx, names); err != nil {
+		u.Progress.Note("%v", err)
+	}
 }
 
 // awsFiles writes a profile per account for people, and one with the factory's

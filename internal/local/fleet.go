@@ -22,3 +22,5 @@ func (u *up) repository(ctx context.Context) error {
 	}
 	return u.run(ctx, components.Git)
 }
+
+func fillFleet(context.Context, string) error { return nil }

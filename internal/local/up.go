@@ -21,8 +21,6 @@ type Options struct {
 	Profile  profile.Profile
 	Search   engine.Search
 	Programs components.Programs
-	// Example creates the example clusters, the first time.
-	Example bool
 	// Progress is told what happens.
 	Progress Progress
 	Now      func() time.Time
@@ -81,9 +79,9 @@ func (u *up) steps() []step {
 		{"supervisor", u.supervisor},
 		{"certificates", u.certificates},
 		{"fleet repository", u.repository},
+		{"simulated AWS", u.aws},
 		{"management cluster", u.controlPlane},
 		{"custom resources and rules", u.install},
-		{"simulated AWS", u.aws},
 		{"Cluster API and its AWS provider", u.clusterAPI},
 		{"Flux", u.flux},
 		{"KARGO's manager", u.manager},

@@ -25,6 +25,8 @@ type UpOptions struct {
 	Clock      clock.WithTicker
 	Executable string
 	Profile    func() (profile.Profile, error)
+	// Factory makes the commands that up runs after the platform is there.
+	Factory *command.Factory
 
 	EngineDir string
 	NoExample bool
@@ -33,7 +35,7 @@ type UpOptions struct {
 
 // NewCmdUp makes `up`.
 func NewCmdUp(f *command.Factory, runF func(*UpOptions) error) *cobra.Command {
-	opts := &UpOptions{IO: f.IO, Clock: f.Clock, Executable: f.Executable, Profile: f.Profile}
+	opts := &UpOptions{IO: f.IO, Clock: f.Clock, Executable: f.Executable, Profile: f.Profile, Factory: f}
 	cmd := &cobra.Command{
 		Use:   "up",
 		Short: "Start the whole platform on this machine",
@@ -66,19 +68,30 @@ func (o *UpOptions) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	start := o.Clock.Now()
 	ctx, cancel := context.WithTimeout(ctx, o.Timeout)
 	defer cancel()
 	bin := filepath.Dir(o.Executable)
-	progress := newSteps(o.IO, o.Clock)
-	_, err = local.Up(ctx, local.Options{
+	platform, err := local.Up(ctx, local.Options{
 		Profile: p,
 		Search:  engine.SearchFromEnv(o.EngineDir, os.Getenv),
 		Programs: components.Programs{
 			Kargoctl: o.Executable, Manager: filepath.Join(bin, "kargo-manager"), AWSSim: filepath.Join(bin, "awssim"),
 		},
-		Example:  !o.NoExample,
-		Progress: progress,
+		Progress: newSteps(o.IO, o.Clock),
 		Now:      o.Clock.Now,
 	})
-	return err
+	if err != nil {
+		return command.WithHint(err, "mend it and run `kargoctl up` again: it goes on where it is. `kargoctl status` shows the processes")
+	}
+	e := example{factory: o.Factory, profile: p, platform: platform}
+	if !o.NoExample && !platform.Example {
+		if err := e.create(ctx); err != nil {
+			return err
+		}
+	}
+	if err := e.wait(ctx); err != nil {
+		return err
+	}
+	return o.summary(ctx, p, o.Clock.Since(start))
 }

@@ -1,0 +1,67 @@
+package platform
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"kargo.dev/kargo/internal/cli/get"
+	"kargo.dev/kargo/internal/local"
+	"kargo.dev/kargo/internal/local/profile"
+)
+
+// summary says what there is now and how to go on.
+func (o *UpOptions) summary(ctx context.Context, p profile.Profile, took time.Duration) error {
+	st, err := local.ReadStatus(ctx, p)
+	if err != nil {
+		return err
+	}
+	out := o.IO.Out
+	fmt.Fprintln(out)
+	clusters := get.NewCmdGet(o.Factory, nil)
+	clusters.SetArgs([]string{"clusters"})
+	clusters.SetOut(out)
+	if err := clusters.ExecuteContext(ctx); err != nil {
+		return err
+	}
+	a := st.Addresses
+	fmt.Fprintf(out, `
+The platform of profile %s is up after %s: %d processes, %s of memory together.
+
+management cluster  export KUBECONFIG=%s
+fleet repository    git clone %s
+                    git -c credential.helper="store --file=%s" push
+simulated AWS       %s
+                    export AWS_CONFIG_FILE=%s AWS_SHARED_CREDENTIALS_FILE=%s
+                    AWS_PROFILE=shop-prod aws --endpoint-url %s eks list-clusters
+`, st.Profile, took.Round(time.Second), len(st.Processes), mib(st.Memory()),
+		a.Kubeconfig, a.Git.URL, a.Git.Credentials, a.AWSSim, a.AWS.ConfigFile, a.AWS.CredentialsFile, a.AWSSim)
+	if err := o.printSimulation(ctx, a.AWSSim); err != nil {
+		return err
+	}
+	fmt.Fprint(out, `
+Go on with
+  kargoctl get clusters -o wide
+  kargoctl describe cluster shop-prod -n shop
+  kargoctl kubeconfig shop-prod -n shop > shop-prod.kubeconfig
+  kargoctl create cluster shop-lab --team shop --account shop-lab --wait
+  kargoctl status      processes, memory, addresses
+  kargoctl down        stop; the data stays
+`)
+	return nil
+}
+
+func (o *UpOptions) printSimulation(ctx context.Context, url string) error {
+	s, err := local.ReadSimulation(ctx, url)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(o.IO.Out, "                    %d resources:", s.Resources)
+	for _, a := range s.Accounts {
+		if a.Resources > 0 {
+			fmt.Fprintf(o.IO.Out, " %s %d", a.Name, a.Resources)
+		}
+	}
+	fmt.Fprintf(o.IO.Out, "; %d calls crossed an account's border\n", s.Violations)
+	return nil
+}
