@@ -6,6 +6,12 @@ import (
 	"kargo.dev/kargo/awssim/api"
 )
 
+// UserExists tells whether an account has a user of that name.
+func (s *Service) UserExists(account, name string) bool {
+	_, ok := s.users.Get(account, "", name)
+	return ok
+}
+
 // getUser answers the caller's own user if none is named.
 func (s *Service) getUser(c *api.Call) (any, error) {
 	userName := c.Params.Get("UserName")

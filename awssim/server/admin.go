@@ -13,8 +13,11 @@ import (
 // adminRoutes are the simulator's own endpoints. They hand out keys, so they
 // answer only to this machine, and only under its own name (a web page that
 // resolves a name of its to 127.0.0.1 is refused by the Host).
-func (s *Server) adminRoutes() http.Handler {
+func (s *Server) adminRoutes(more map[string]http.Handler) http.Handler {
 	mux := http.NewServeMux()
+	for pattern, handler := range more {
+		mux.Handle(pattern, handler)
+	}
 	mux.HandleFunc("GET /_awssim/health", s.health)
 	mux.HandleFunc("GET /_awssim/healthz", s.health) // as Kubernetes' programs call it
 	mux.HandleFunc("GET /_awssim/calls", s.listCalls)

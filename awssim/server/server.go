@@ -42,7 +42,10 @@ type Options struct {
 	Clock        api.Clock
 	// CallLog is the file calls are appended to, as JSON lines; "" for none.
 	CallLog string
-	Log     *slog.Logger
+	// Local are further endpoints, by http.ServeMux pattern below /_awssim/, that
+	// answer to this machine only.
+	Local map[string]http.Handler
+	Log   *slog.Logger
 }
 
 // Server answers all AWS requests and the simulator's own.
@@ -84,7 +87,7 @@ func New(o Options) (*Server, error) {
 	if s.calls, err = openRecorder(o.CallLog); err != nil {
 		return nil, err
 	}
-	s.admin = s.adminRoutes()
+	s.admin = s.adminRoutes(o.Local)
 	return s, nil
 }
 

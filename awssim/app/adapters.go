@@ -1,0 +1,61 @@
+package app
+
+import (
+	"context"
+
+	"kargo.dev/kargo/awssim/api"
+	"kargo.dev/kargo/awssim/eks"
+	"kargo.dev/kargo/awssim/iam"
+	"kargo.dev/kargo/awssim/policy"
+)
+
+// principals is IAM as EKS sees it.
+type principals struct {
+	iam *iam.Service
+}
+
+var _ eks.Principals = principals{}
+
+// Role implements eks.Principals.
+func (p principals) Role(account, name string) (eks.Role, bool) {
+	r, ok := p.iam.Role(account, name)
+	if !ok {
+		return eks.Role{}, false
+	}
+	role := eks.Role{ARN: r.ARN(), ID: r.ID}
+	trust, err := policy.Parse(r.Trust)
+	if err != nil {
+		return role, true // trusted by nobody
+	}
+	for _, s := range trust.Statements {
+		if s.Allow && s.Principal != nil {
+			role.Services = append(role.Services, s.Principal.Service...)
+		}
+	}
+	return role, true
+}
+
+// UserExists implements eks.Principals.
+func (p principals) UserExists(account, name string) bool { return p.iam.UserExists(account, name) }
+
+// EnsureServiceLinkedRole implements eks.Principals.
+func (p principals) EnsureServiceLinkedRole(account, service string) error {
+	return p.iam.EnsureServiceLinkedRole(account, service)
+}
+
+// logins is EKS as the data plane sees it when somebody logs in to a cluster.
+type logins struct {
+	eks *eks.Service
+}
+
+// Authenticate implements dataplane.Authorizer. The data plane knows clusters by
+// account and name.
+func (l logins) Authenticate(account, cluster string, caller api.Identity) (username string, groups []string, ok bool) {
+	for _, r := range l.eks.Inventory(account) {
+		if r.Type == "cluster" && r.ID == cluster {
+			username, groups, _, _, ok = l.eks.Authenticate(context.Background(), r.ARN, caller)
+			return username, groups, ok
+		}
+	}
+	return "", nil, false
+}
