@@ -40,7 +40,7 @@ func TestCluster(t *testing.T) {
 	p.awaitReady("1.35")
 	p.checkVersion("v1.35.")
 	p.reportMemory()
-	p.checkScaleIn(one, two)
+	p.checkScaleIn(one)
 	p.checkDeleted()
 }
 
@@ -187,7 +187,7 @@ func (p *platform) reportMemory() {
 	p.t.Logf("PSS of one cluster: %d MB", sum>>20)
 }
 
-func (p *platform) checkScaleIn(one, two eks.Node) {
+func (p *platform) checkScaleIn(one eks.Node) {
 	p.t.Helper()
 	one.Taints, one.Labels = nil, map[string]string{"team": "pay"}
 	p.nodes(one)
@@ -205,7 +205,6 @@ func (p *platform) checkScaleIn(one, two eks.Node) {
 		return ""
 	})
 	p.awaitPods("coredns", 2)
-	_ = two
 }
 
 func (p *platform) checkDeleted() {

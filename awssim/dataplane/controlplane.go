@@ -77,7 +77,7 @@ func (c *cluster) ensureControlPlane(ctx context.Context, want eks.ControlPlane)
 		c.notReady(fmt.Sprintf("serves %s, %s is wanted", version, want.Version))
 		return false, nil
 	}
-	for _, spec := range []process.Spec{c.controllerManager(want), c.scheduler(want), c.kwok()} {
+	for _, spec := range []process.Spec{c.controllerManager(want), c.scheduler(want), c.kwok(want)} {
 		if err := c.plane.opts.Runner.Ensure(ctx, spec); err != nil {
 			return false, err
 		}
@@ -152,7 +152,8 @@ func (c *cluster) apiserver(want eks.ControlPlane) (process.Spec, error) {
 	)
 	return process.Spec{
 		Name: c.processName(apiserverPart), Path: binary, Args: args, Env: goRuntime(apiserverMemory()), Dir: c.dir,
-		ReadyURL: f.endpoint + "/readyz", ReadyCAFile: f.path("ca.crt"), StopGrace: 10 * time.Second,
+		ReadyURL: f.endpoint + "/readyz", ReadyCAFile: f.path("ca.crt"),
+		StopGrace: 2 * time.Second, // it would wait for watches to end; what was answered is in etcd
 	}, nil
 }
 
@@ -202,7 +203,10 @@ func (c *cluster) scheduler(want eks.ControlPlane) process.Spec {
 	}
 }
 
-func (c *cluster) kwok() process.Spec {
+// kwok has no version of its own. It is restarted with a new one all the same:
+// its watches, broken off by the API server's restart, would take up to half a
+// minute to come back.
+func (c *cluster) kwok(want eks.ControlPlane) process.Spec {
 	return process.Spec{
 		Name: c.processName(kwokPart), Path: c.plane.opts.Binaries.KWOK,
 		Args: []string{
@@ -210,7 +214,7 @@ func (c *cluster) kwok() process.Spec {
 			"--config=" + c.files.path("stages.yaml"),
 			"--manage-all-nodes=true", "--node-lease-duration-seconds=40",
 		},
-		Env: append(goRuntime(kwokMemory()), "HOME="+c.dir), Dir: c.dir, // it would read ~/.kwok
+		Env: append(goRuntime(kwokMemory()), "HOME="+c.dir /* it would read ~/.kwok */, "EKS_VERSION="+want.Version), Dir: c.dir,
 	}
 }
 

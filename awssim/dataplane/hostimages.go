@@ -21,6 +21,9 @@ func hostPrograms() map[string]hostProgram {
 	set := map[string]string{
 		"--metrics-addr": "0", // off: nobody scrapes, and each would want a port
 		"--events-addr":  "",  // there is no notification-controller
+		// The lease's namespace is read from a file that only containers have.
+		// A Deployment's one replica is alone anyway: its process ends before the next starts.
+		"--enable-leader-election": "false",
 	}
 	return map[string]hostProgram{
 		"fluxcd/source-controller": {

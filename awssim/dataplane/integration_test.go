@@ -3,6 +3,7 @@ package dataplane
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -34,7 +35,6 @@ type platform struct {
 	supervisor *process.Supervisor
 	plane      *DataPlane
 	stateDir   string
-	logs       string
 }
 
 // logins plays awssim's authenticator and EKS's access entries.
@@ -74,7 +74,9 @@ func newPlatform(t *testing.T) *platform {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	supervisor, err := process.NewSupervisor(process.Options{Dir: filepath.Join(dir, "supervisor")})
+	supervisor, err := process.NewSupervisor(process.Options{
+		Dir: filepath.Join(dir, "supervisor"), Logger: slog.New(slog.NewTextHandler(t.Output(), nil)),
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,10 +90,16 @@ func newPlatform(t *testing.T) *platform {
 	t.Cleanup(server.Close)
 	p.options = Options{
 		Runner: supervisor, Binaries: known, StateDir: p.stateDir,
+		Logger:         slog.New(slog.NewTextHandler(t.Output(), nil)),
 		TokenReviewURL: server.URL + "/_awssim/tokenreview", DrainTimeout: time.Minute,
 	}
 	p.start()
-	t.Cleanup(func() { p.plane.Close() })
+	t.Cleanup(func() {
+		p.plane.Close()
+		if t.Failed() {
+			p.showLogs()
+		}
+	})
 	return p
 }
 
@@ -170,6 +178,19 @@ func (p *platform) processes(prefix string) map[string]process.Status {
 		res[s.Name] = s
 	}
 	return res
+}
+
+// showLogs prints how the log of each process ends.
+func (p *platform) showLogs() {
+	list, err := p.supervisor.List(context.Background(), "eks/")
+	if err != nil {
+		p.t.Log(err)
+	}
+	for _, s := range list {
+		content, _ := os.ReadFile(s.LogFile)
+		lines := strings.Split(strings.TrimSpace(string(content)), "\n")
+		p.t.Logf("%s is %s\n%s", s.Name, s.State, strings.Join(lines[max(0, len(lines)-12):], "\n"))
+	}
 }
 
 func testNode(name, id string) eks.Node {
