@@ -180,6 +180,11 @@ func (g fakeGroups) Ensure(_, _ string, group Group) error {
 	return nil
 }
 
+func (g fakeGroups) Desired(_, _, name string) (int, bool) {
+	group, ok := g[name]
+	return group.Desired, ok
+}
+
 func (g fakeGroups) Delete(_, _, name string) error { delete(g, name); return nil }
 
 // fakeIAM knows roles by their name; the account is one of two.

@@ -32,6 +32,9 @@ func (s *Service) settleNodegroup(ctx context.Context, n *nodegroup, now time.Ti
 	if !s.passed(n.Moved, now, nodeStepTakes) {
 		return nil
 	}
+	if err := s.followGroup(n); err != nil {
+		return err
+	}
 	next := plan(n.Members, n.Generation, n.Nodegroup.ScalingConfig.DesiredSize, n.batch(), n.Nodegroup.UpdateConfig.UpdateStrategy == "MINIMAL", s.ready(n))
 	if next.launch == 0 && len(next.remove) == 0 {
 		return s.finishNodegroup(n, now)
@@ -42,6 +45,18 @@ func (s *Service) settleNodegroup(ctx context.Context, n *nodegroup, now time.Ti
 		return err
 	}
 	return s.reportLaunch(n, s.finishMembers(ctx, n))
+}
+
+// followGroup takes over a capacity that somebody, such as an autoscaler, asked
+// the autoscaling group for.
+func (s *Service) followGroup(n *nodegroup) error {
+	desired, ok := s.groups.Desired(n.Account, n.Region, n.Group)
+	sizes := &n.Nodegroup.ScalingConfig
+	if !ok || n.Nodegroup.Status != statusActive || desired == sizes.DesiredSize || desired < sizes.MinSize || desired > sizes.MaxSize {
+		return nil
+	}
+	sizes.DesiredSize = desired
+	return s.saveNodegroup(n)
 }
 
 // finishNodegroup ends what is in progress once all nodes are Ready.

@@ -146,6 +146,20 @@ func TestScale(t *testing.T) {
 	}
 }
 
+func TestAutoscalerScales(t *testing.T) {
+	m := newSim(t)
+	m.withNodegroup()
+	group := m.group()
+	group.Desired = 5
+	m.groups[group.Name] = group
+	m.settleAll(t.Context())
+	m.checkMembers(5)
+	ng := get(m.must("DescribeNodegroup", nil, inNodegroup("ng1"), nil), "nodegroup")
+	if got := get(ng, "scalingConfig", "desiredSize"); got != 5.0 {
+		t.Errorf("the node group tells of %v", got)
+	}
+}
+
 func TestLabelsReachNodesInPlace(t *testing.T) {
 	m := newSim(t)
 	m.withNodegroup()

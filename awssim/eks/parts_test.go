@@ -191,8 +191,11 @@ func TestTags(t *testing.T) {
 		at := map[string]string{"resourceArn": r.ARN}
 		m.must("TagResource", object{"tags": object{"one": "1", "two": "2"}}, at, nil)
 		m.must("UntagResource", nil, at, map[string][]string{"tagKeys": {"one"}})
+		if err := m.EditTags(account, region, r.ARN, map[string]string{"three": "3"}, []string{"none"}); err != nil {
+			t.Error(err)
+		}
 		tags := get(m.must("ListTagsForResource", nil, at, nil), "tags")
-		if get(tags, "two") != "2" || get(tags, "one") != nil {
+		if get(tags, "two") != "2" || get(tags, "one") != nil || get(tags, "three") != "3" {
 			t.Errorf("tags of %s: %v", r.ARN, tags)
 		}
 	}

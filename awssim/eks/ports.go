@@ -69,6 +69,8 @@ type Groups interface {
 	// later they are its owner's.
 	Ensure(account, region string, g Group) error
 	Delete(account, region, name string) error
+	// Desired is the capacity asked for, by Ensure or by a client since then.
+	Desired(account, region, name string) (capacity int, ok bool)
 }
 
 // Group is an autoscaling group.

@@ -18,7 +18,7 @@ func (s *Service) tagOperations() []api.Operation {
 	}
 }
 
-// tagged finds the tags of what an ARN names, and how to write them.
+// tagged finds the tags of what the path's ARN names, and how to write them.
 func (s *Service) tagged(c *api.Call) (tags map[string]string, save func(map[string]string) error, err error) {
 	resourceARN := c.Path["resourceArn"]
 	parts := strings.SplitN(resourceARN, ":", 6)
@@ -28,8 +28,34 @@ func (s *Service) tagged(c *api.Call) (tags map[string]string, save func(map[str
 	if parts[4] != c.Caller.AccountID || parts[3] != c.Region {
 		return nil, nil, accessDenied("User: %s is not authorized to perform: eks:%s on resource: %s", c.Caller.ARN, c.Operation, resourceARN)
 	}
-	account, region := parts[4], parts[3]
-	kind, rest, _ := strings.Cut(parts[5], "/")
+	return s.taggedResource(parts[4], parts[3], parts[5], resourceARN)
+}
+
+// EditTags sets and removes tags for the tagging API.
+func (s *Service) EditTags(account, region, resourceARN string, set map[string]string, remove []string) error {
+	defer s.turn(account)()
+	parts := strings.SplitN(resourceARN, ":", 6)
+	if len(parts) != 6 {
+		return api.Errorf("BadRequestException", "Invalid resource ARN: %s", resourceARN)
+	}
+	tags, save, err := s.taggedResource(account, region, parts[5], resourceARN)
+	if err != nil {
+		return err
+	}
+	tags = maps.Clone(tags)
+	maps.Copy(tags, set)
+	for _, key := range remove {
+		delete(tags, key)
+	}
+	if err := checkTags(tags); err != nil {
+		return err
+	}
+	return save(tags)
+}
+
+// taggedResource is tagged for KIND/NAME... of an account.
+func (s *Service) taggedResource(account, region, resource, resourceARN string) (tags map[string]string, save func(map[string]string) error, err error) {
+	kind, rest, _ := strings.Cut(resource, "/")
 	names := strings.Split(rest, "/")
 	switch {
 	case kind == "cluster":
