@@ -9,6 +9,7 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
 // Exit codes of kargoctl, stable for scripts.
@@ -106,4 +107,19 @@ func hintFor(err error) string {
 	default:
 		return ""
 	}
+}
+
+// labelKustomization names the Flux Kustomization that applies an object:
+// https://fluxcd.io/flux/components/kustomize/kustomizations/.
+const labelKustomization = "kustomize.toolkit.fluxcd.io/name"
+
+// RefuseDeclared refuses to change an object that Flux applies from Git, where
+// the change would be undone.
+func RefuseDeclared(obj client.Object, kind string) error {
+	by := obj.GetLabels()[labelKustomization]
+	if by == "" {
+		return nil
+	}
+	return WithHint(fmt.Errorf("%s %s/%s is declared in Git (Flux Kustomization %s)", kind, obj.GetNamespace(), obj.GetName(), by),
+		"change or remove it in the fleet repository, under management/, and push")
 }

@@ -22,7 +22,12 @@ type IOStreams struct {
 	// Color says that ErrOut takes colours: it is a terminal and NO_COLOR
 	// (https://no-color.org) is unset.
 	Color bool
+	// Width is how many columns ErrOut has if it is a terminal.
+	Width func() int
 }
+
+// defaultWidth is what a terminal has that does not say.
+const defaultWidth = 80
 
 // SystemIO returns the process's own streams.
 func SystemIO() *IOStreams {
@@ -34,11 +39,17 @@ func SystemIO() *IOStreams {
 		StdinTerminal:  term.IsTerminal(int(os.Stdin.Fd())),
 		StderrTerminal: stderrTerminal,
 		Color:          stderrTerminal && os.Getenv("NO_COLOR") == "",
+		Width: func() int {
+			if width, _, err := term.GetSize(int(os.Stderr.Fd())); err == nil && width > 0 {
+				return width
+			}
+			return defaultWidth
+		},
 	}
 }
 
 // TestIO returns streams that are no terminal, and the buffers behind them.
 func TestIO() (streams *IOStreams, in, out, errOut *bytes.Buffer) {
 	in, out, errOut = &bytes.Buffer{}, &bytes.Buffer{}, &bytes.Buffer{}
-	return &IOStreams{In: in, Out: out, ErrOut: errOut}, in, out, errOut
+	return &IOStreams{In: in, Out: out, ErrOut: errOut, Width: func() int { return defaultWidth }}, in, out, errOut
 }

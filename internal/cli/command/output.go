@@ -12,6 +12,8 @@ import (
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/cli-runtime/pkg/printers"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"kargo.dev/kargo/api/v1alpha1"
 )
 
 // Formats of a table, besides those that print the objects themselves.
@@ -122,4 +124,13 @@ func printed(err error) error {
 		return fmt.Errorf("cannot print: %w", err)
 	}
 	return nil
+}
+
+// Report says what became of an object, as kubectl does:
+// "workloadcluster.kargo.dev/shop-prod created".
+func Report(w io.Writer, kind, name, outcome string, dryRun bool) {
+	if dryRun {
+		outcome += " (dry run)"
+	}
+	fmt.Fprintf(w, "%s.%s/%s %s\n", kind, v1alpha1.GroupVersion.Group, name, outcome)
 }

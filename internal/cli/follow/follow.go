@@ -41,22 +41,22 @@ const retryEvery = time.Second
 // list is made again, as often as needed.
 func (f Follower) Run(ctx context.Context) error {
 	r := run{Follower: f, known: map[types.UID]client.Object{}}
-	first, told := true, false
+	told := false
 	for {
 		done, err := r.once(ctx)
 		switch {
-		case done || ctx.Err() != nil:
-			return errors.Join(err, ctx.Err())
-		case err == nil:
-			first, told = false, false
-			continue // the server ended the watch, as it does now and then
-		case first || !transient(err):
+		case done:
 			return err
-		}
-		if !told && f.Lost != nil {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case err == nil: // the server ended the watch, as it does now and then
+			told = false
+		case !r.listedOnce || !transient(err):
+			return err
+		case !told && f.Lost != nil:
 			f.Lost(err)
+			told = true
 		}
-		told = true
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
@@ -68,6 +68,8 @@ func (f Follower) Run(ctx context.Context) error {
 type run struct {
 	Follower
 	known map[types.UID]client.Object
+	// listedOnce: the server has answered, so that silence is an interruption.
+	listedOnce bool
 }
 
 // once lists, then watches until the watch ends.
@@ -76,6 +78,7 @@ func (r *run) once(ctx context.Context) (done bool, err error) {
 	if err := r.Client.List(ctx, list, r.Options...); err != nil {
 		return false, err
 	}
+	r.listedOnce = true
 	if done, err := r.listed(list); done || err != nil {
 		return true, err
 	}

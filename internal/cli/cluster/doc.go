@@ -1,0 +1,2 @@
+// Package cluster holds kargoctl's commands about clusters, one file per verb.
+package cluster
