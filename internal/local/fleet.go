@@ -2,7 +2,10 @@ package local
 
 import (
 	"context"
+	"os"
+	"path/filepath"
 
+	"kargo.dev/kargo/charts"
 	"kargo.dev/kargo/internal/local/components"
 	"kargo.dev/kargo/internal/local/gitserver"
 )
@@ -23,4 +26,6 @@ func (u *up) repository(ctx context.Context) error {
 	return u.run(ctx, components.Git)
 }
 
-func fillFleet(context.Context, string) error { return nil }
+func fillFleet(_ context.Context, dir string) error {
+	return os.CopyFS(filepath.Join(dir, "charts", "cluster"), charts.Cluster())
+}

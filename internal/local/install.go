@@ -21,7 +21,11 @@ import (
 
 // controlPlane makes the management cluster's API serve.
 func (u *up) controlPlane(ctx context.Context) error {
-	if err := u.run(ctx, components.Etcd, components.KubeAPIServer, components.KubeControllerManager); err != nil {
+	if err := u.run(ctx, components.Etcd, components.KubeAPIServer); err != nil {
+		return err
+	}
+	// It ends when it finds no API server for 10 s, so it comes second.
+	if err := u.run(ctx, components.KubeControllerManager); err != nil {
 		return err
 	}
 	cfg, err := clientcmd.BuildConfigFromFlags("", u.Profile.Kubeconfig())
