@@ -47,7 +47,7 @@ type Env struct {
 // Main runs a package's tests with an Env that start receives before. Without
 // the engine's binaries it says so and skips them: `make engine` builds them.
 func Main(m *testing.M, start func(*Env)) {
-	code, err := run(m, start)
+	code, err := Run(m, start)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
@@ -55,7 +55,8 @@ func Main(m *testing.M, start func(*Env)) {
 	os.Exit(code)
 }
 
-func run(m *testing.M, start func(*Env)) (code int, err error) {
+// Run is Main for a package that does more in its TestMain, and returns the exit code.
+func Run(m interface{ Run() int }, start func(*Env)) (code int, err error) {
 	binaries, err := engine.Find(context.Background(), engine.SearchFromEnv("", os.Getenv))
 	var missing *engine.MissingError
 	if errors.As(err, &missing) && os.Getenv("CI") == "" {
