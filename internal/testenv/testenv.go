@@ -120,7 +120,7 @@ func crds(binaries *engine.Binaries) ([]*apiextensionsv1.CustomResourceDefinitio
 	}
 	var out []*apiextensionsv1.CustomResourceDefinition
 	for _, file := range append(files, own...) {
-		objects, err := read(file)
+		objects, err := Read(file)
 		if err != nil {
 			return nil, err
 		}
@@ -145,7 +145,7 @@ func (e *Env) installPolicies() error {
 		return err
 	}
 	for _, file := range files {
-		objects, err := read(file)
+		objects, err := Read(file)
 		if err != nil {
 			return err
 		}
@@ -175,7 +175,8 @@ func (e *Env) policiesInForce(ctx context.Context) error {
 	}
 }
 
-func read(file string) ([]*unstructured.Unstructured, error) {
+// Read reads the objects of a YAML file.
+func Read(file string) ([]*unstructured.Unstructured, error) {
 	f, err := os.Open(file)
 	if err != nil {
 		return nil, err
