@@ -44,13 +44,14 @@ type Violation struct {
 type border struct {
 	owner func(id string) (string, bool)
 	table *store.Table[Violation]
+	keep  int64
 
 	mu   sync.Mutex
 	last int64
 }
 
 func newBorder(s *store.Store) *border {
-	b := &border{owner: s.Owner, table: store.NewTable[Violation](s, "violations")}
+	b := &border{owner: s.Owner, table: store.NewTable[Violation](s, "violations"), keep: maxViolations}
 	for _, v := range b.table.All() {
 		b.last = max(b.last, v.N)
 	}
@@ -161,7 +162,7 @@ func (b *border) add(v Violation) {
 	v.N = b.last
 	// A violation that cannot be kept is still counted until the restart.
 	_ = b.table.Put("", "", violationKey(v.N), v)
-	_ = b.table.Delete("", "", violationKey(v.N-maxViolations))
+	_ = b.table.Delete("", "", violationKey(v.N-b.keep))
 }
 
 func violationKey(n int64) string { return fmt.Sprintf("%012d", n) }

@@ -2,7 +2,6 @@ package server
 
 import (
 	"bufio"
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -86,6 +85,10 @@ func (r *recorder) open() error {
 		return errors.Join(fmt.Errorf("open the call log: %w", err), file.Close())
 	}
 	r.file, r.size = file, info.Size()
+	if r.size > 0 {
+		// A kill may have cut the last line; an empty line harms nobody.
+		_, _ = file.WriteString("\n")
+	}
 	return nil
 }
 
@@ -146,7 +149,7 @@ func (r *recorder) record(e Entry) {
 	if r.size > maxCallLog {
 		r.rotate()
 	}
-	n, _ := r.file.Write(append(bytes.TrimSpace(line), '\n')) // a full disk must not stop the simulator
+	n, _ := r.file.Write(append(line, '\n')) // a full disk must not stop the simulator
 	r.size += int64(n)
 }
 
