@@ -33,7 +33,6 @@ import (
 	"kargo.dev/kargo/internal/engine"
 )
 
-
 // Env is a running kube-apiserver.
 type Env struct {
 	Config *rest.Config
