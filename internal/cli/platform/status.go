@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strconv"
 	"text/tabwriter"
 	"time"
 
@@ -86,7 +87,11 @@ func printTable(out io.Writer, st local.Status) error {
 	w := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
 	fmt.Fprintln(w, "PROCESS\tPID\tSTATE\tRESTARTS\tMEMORY\tLAST EXIT")
 	for _, p := range st.Processes {
-		fmt.Fprintf(w, "%s\t%d\t%s\t%d\t%s\t%s\n", p.Name, p.PID, p.State, p.Restarts, mib(p.Memory), p.LastExit)
+		pid, memory := "-", "-"
+		if p.PID != 0 {
+			pid, memory = strconv.Itoa(p.PID), mib(p.Memory)
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%s\t%s\n", p.Name, pid, p.State, p.Restarts, memory, p.LastExit)
 	}
 	fmt.Fprintf(w, "all\t\t\t\t%s\t\n\n", mib(st.Memory()))
 	a := st.Addresses
