@@ -23,9 +23,10 @@ const kept = 8
 
 // Blueprint is the fleet repository at one commit. It is read-only.
 type Blueprint struct {
-	Commit string
-	Fleet  *fleet.Fleet
-	Chart  *clusterchart.Chart
+	Commit  string
+	Fleet   *fleet.Fleet
+	Catalog *fleet.Catalog
+	Chart   *clusterchart.Chart
 }
 
 // Repository is what the store reads: a mirror of the fleet repository.
@@ -139,5 +140,5 @@ func parse(commit string, files fs.FS) (*Blueprint, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Blueprint{Commit: commit, Fleet: f, Chart: chart}, nil
+	return &Blueprint{Commit: commit, Fleet: f, Catalog: f.Catalog(), Chart: chart}, nil
 }

@@ -44,7 +44,7 @@ type Options struct {
 
 // Objects are what has to be in the cluster, in the order to apply.
 func Objects(o Options) []client.Object {
-	return []client.Object{settings(o), source(o), addons(o)}
+	return append(viewerAccess(), settings(o), source(o), addons(o))
 }
 
 func objectMeta(name string) metav1.ObjectMeta {

@@ -20,6 +20,7 @@ import (
 	"kargo.dev/kargo/internal/controller/networkclaims"
 	"kargo.dev/kargo/internal/controller/team"
 	"kargo.dev/kargo/internal/controller/workloadcluster"
+	"kargo.dev/kargo/internal/flux"
 	"kargo.dev/kargo/internal/gitrepo"
 
 	"sigs.k8s.io/controller-runtime/pkg/handler"
@@ -120,12 +121,17 @@ func setup(ctx context.Context, mgr ctrl.Manager, opts Options) error {
 	}).SetupWithManager(mgr); err != nil {
 		return err
 	}
+	installation, err := workloadcluster.NewFlux(flux.Options{})
+	if err != nil {
+		return err
+	}
 	clusterURL := opts.ClusterFleetURL
 	if clusterURL == "" {
 		clusterURL = opts.FleetURL
 	}
 	return (&workloadcluster.Reconciler{
-		Client: mgr.GetClient(), Blueprints: blueprints, Network: claims, Clusters: clusters, FleetURL: clusterURL, Now: time.Now,
+		Client: mgr.GetClient(), Blueprints: blueprints, Network: claims, Clusters: clusters,
+		Flux: installation, FleetURL: clusterURL, Now: time.Now,
 	}).SetupWithManager(mgr, workloadcluster.Sources{
 		Connections: clusters.source,
 		Fleet:       source.Channel(tracker.Events(), &handler.EnqueueRequestForObject{}),

@@ -28,7 +28,7 @@ func (t *Tracker) publish(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	data, err := json.Marshal(print.Fleet.Catalog())
+	data, err := json.Marshal(print.Catalog)
 	if err != nil {
 		return fmt.Errorf("catalogue of commit %s: %w", print.Commit, err)
 	}

@@ -39,7 +39,15 @@ func (r *Reconciler) reconcileAddons(ctx context.Context, s *scope) (string, err
 }
 
 func (r *Reconciler) deliver(ctx context.Context, s *scope, remote client.Client) error {
-	options := s.deliveryOptions(r.FleetURL)
+	issuer, err := r.issuer(ctx, s)
+	if err != nil {
+		return err
+	}
+	facts := s.facts(issuer)
+	if missing := facts.Missing(); len(missing) > 0 {
+		return phase.Waiting(v1alpha1.ReasonWaiting, "not known yet: %s", strings.Join(missing, ", ")).After(nodesRetry)
+	}
+	options := s.deliveryOptions(r.FleetURL, facts)
 	sum, err := checksum(options)
 	if err != nil {
 		return err

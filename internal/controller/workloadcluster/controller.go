@@ -10,6 +10,7 @@ import (
 
 	"github.com/fluxcd/pkg/runtime/patch"
 	"github.com/fluxcd/pkg/ssa"
+	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
@@ -42,6 +43,7 @@ type NetworkClaims interface {
 // Clusters gives clients for workload clusters.
 type Clusters interface {
 	GetClient(ctx context.Context, cluster client.ObjectKey) (client.Client, error)
+	GetRESTConfig(ctx context.Context, cluster client.ObjectKey) (*rest.Config, error)
 	Watch(ctx context.Context, cluster client.ObjectKey, watcher clustercache.Watcher) error
 }
 
@@ -51,6 +53,7 @@ type Reconciler struct {
 	Blueprints Blueprints
 	Network    NetworkClaims
 	Clusters   Clusters
+	Flux       Flux
 	// FleetURL is the fleet repository's address as workload clusters reach it.
 	FleetURL string
 	// Now is the clock.

@@ -16,7 +16,7 @@ import (
 
 // observeControlPlane reports EKS as CAPA sees it: ready means that it serves
 // the version that is wanted in the end, not only the next step.
-func (r *Reconciler) observeControlPlane(_ context.Context, s *scope) (string, error) {
+func (r *Reconciler) observeControlPlane(ctx context.Context, s *scope) (string, error) {
 	plane := s.observed.controlPlane
 	if plane == nil {
 		return "", phase.Waiting(v1alpha1.ReasonWaiting, "the control plane object does not exist yet")
@@ -30,6 +30,9 @@ func (r *Reconciler) observeControlPlane(_ context.Context, s *scope) (string, e
 			status.Version = minor.String()
 		}
 	}
+	if config, err := r.Clusters.GetRESTConfig(ctx, s.key()); err == nil {
+		status.CertificateAuthority = config.CAData
+	} // else not connected: what was found out before stays true, EKS keeps its CA
 	if plane.Status.FailureMessage != nil {
 		return "", phase.Waiting(v1alpha1.ReasonFailed, "CAPA: %s", *plane.Status.FailureMessage)
 	}

@@ -2,6 +2,7 @@ package workloadcluster
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"sync"
@@ -11,6 +12,7 @@ import (
 	kustomizev1 "github.com/fluxcd/kustomize-controller/api/v1"
 	appsv1 "k8s.io/api/apps/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/client-go/discovery"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
@@ -45,6 +47,31 @@ func (r *Reconciler) remote(ctx context.Context, s *scope) (client.Client, error
 		return nil, fmt.Errorf("connect to %s: %w", s.key(), err)
 	}
 	return c, nil
+}
+
+// issuer is the OIDC issuer of the cluster's service account tokens, which the
+// cluster itself publishes: CAPA tells it only where it makes an OIDC provider.
+// https://kubernetes.io/docs/tasks/configure-pod-container/configure-service-account/#service-account-issuer-discovery
+func (r *Reconciler) issuer(ctx context.Context, s *scope) (string, error) {
+	config, err := r.Clusters.GetRESTConfig(ctx, s.key())
+	if err != nil {
+		return "", fmt.Errorf("connect to %s: %w", s.key(), err)
+	}
+	discovery, err := discovery.NewDiscoveryClientForConfig(config)
+	if err != nil {
+		return "", err
+	}
+	document, err := discovery.RESTClient().Get().AbsPath("/.well-known/openid-configuration").DoRaw(ctx)
+	if err != nil {
+		return "", fmt.Errorf("issuer of %s: %w", s.key(), err)
+	}
+	var answer struct {
+		Issuer string `json:"issuer"`
+	}
+	if err := json.Unmarshal(document, &answer); err != nil {
+		return "", fmt.Errorf("issuer of %s: %w", s.key(), err)
+	}
+	return answer.Issuer, nil
 }
 
 // watches starts watches inside workload clusters, once each.
