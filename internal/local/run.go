@@ -3,6 +3,7 @@ package local
 import (
 	"context"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -14,17 +15,39 @@ import (
 // something at the same time is slow.
 const readyTimeout = 3 * time.Minute
 
-// run makes processes run, all at once, and waits until they serve.
+// run makes processes run, all at once, and waits until they serve. One that
+// waits for its next try after a failure is started at once: the cause may be mended.
 func (u *up) run(ctx context.Context, names ...string) error {
+	list, err := u.runner.List(ctx, "")
+	if err != nil {
+		return err
+	}
 	for _, s := range u.layout.Specs() {
 		if !slices.Contains(names, s.Name) {
 			continue
 		}
+		i := slices.IndexFunc(list, func(st process.Status) bool { return st.Name == s.Name })
+		if i >= 0 && list[i].State == process.StateBackOff {
+			if err := u.runner.Remove(ctx, s.Name); err != nil {
+				return err
+			}
+		}
+		s.Env = append(s.Env, programStamp(s.Path))
 		if err := u.runner.Ensure(ctx, s); err != nil {
 			return err
 		}
 	}
 	return u.waitReady(ctx, names)
+}
+
+// programStamp is a variable that changes when a program is built anew, so that
+// the supervisor restarts its process.
+func programStamp(path string) string {
+	info, err := os.Stat(path)
+	if err != nil {
+		return "KARGO_PROGRAM=missing"
+	}
+	return fmt.Sprintf("KARGO_PROGRAM=%d-%d", info.ModTime().UnixNano(), info.Size())
 }
 
 func (u *up) waitReady(ctx context.Context, names []string) error {

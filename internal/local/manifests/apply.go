@@ -29,7 +29,13 @@ var first = [][]string{{"Namespace", "CustomResourceDefinition"}, {"ServiceAccou
 
 // Apply makes all objects be as given by server-side apply and waits until
 // the API serves the CRDs among them. What others set in other fields stays.
+// Objects that were applied before in the same form are left alone: large CRDs
+// take the API server seconds.
 func Apply(ctx context.Context, c client.Client, objs []*unstructured.Unstructured) error {
+	objs, err := changed(ctx, c, objs)
+	if err != nil {
+		return err
+	}
 	rest := objs
 	for _, kinds := range first {
 		var stage []*unstructured.Unstructured
