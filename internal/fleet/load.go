@@ -89,8 +89,11 @@ func Load(fsys fs.FS) (*Fleet, error) {
 		r.fail("environments", 0, "there is no environment, so no cluster could be made")
 	}
 	addons := r.addonSettings(f)
-	var err error
-	if f.Schema, err = schema.WithAddons(addons); err != nil {
+	schema, err := settings.NarrowAddons(schema, addons)
+	if err == nil {
+		f.Schema, err = settings.ParseSchema(schema)
+	}
+	if err != nil {
 		r.fail("charts/cluster/values.schema.json", 0, "%w", err)
 		return nil, r.err()
 	}
@@ -183,8 +186,8 @@ func (r *reader) name() string {
 	return file.Name
 }
 
-// chart reads the cluster chart's defaults and schema.
-func (r *reader) chart(f *Fleet) *settings.Schema {
+// chart reads the cluster chart's defaults, and returns its schema.
+func (r *reader) chart(f *Fleet) []byte {
 	const valuesFile, schemaFile = "charts/cluster/values.yaml", "charts/cluster/values.schema.json"
 	data, err := r.read(valuesFile)
 	if err != nil {
@@ -195,12 +198,7 @@ func (r *reader) chart(f *Fleet) *settings.Schema {
 		r.failAtLine(valuesFile, err)
 	}
 	f.chart = settings.Layer{Name: "chart", Source: valuesFile, Values: document.Values}
-	data, err = r.read(schemaFile)
-	if err != nil {
-		r.fail(schemaFile, 0, "%w", err)
-		return nil
-	}
-	schema, err := settings.ParseSchema(data)
+	schema, err := r.read(schemaFile)
 	if err != nil {
 		r.fail(schemaFile, 0, "%w", err)
 	}

@@ -80,12 +80,13 @@ func ParseSchema(data []byte) (*Schema, error) {
 // Raw is the schema as JSON.
 func (s *Schema) Raw() json.RawMessage { return slices.Clone(s.raw) }
 
-// WithAddons narrows the sub-tree addons to the settings that have a default:
-// the chart allows any, the flavors of a fleet say which there are.
-func (s *Schema) WithAddons(defaults map[string]any) (*Schema, error) {
+// NarrowAddons narrows the sub-tree addons of a values.schema.json to the settings
+// that have a default: the chart allows any, the flavors of a fleet say which
+// there are.
+func NarrowAddons(schema []byte, defaults map[string]any) ([]byte, error) {
 	var tree map[string]any
-	if err := json.Unmarshal(s.raw, &tree); err != nil {
-		return nil, err
+	if err := json.Unmarshal(schema, &tree); err != nil {
+		return nil, fmt.Errorf("values.schema.json: %w", err)
 	}
 	properties, ok := tree["properties"].(map[string]any)
 	if !ok {
@@ -100,11 +101,7 @@ func (s *Schema) WithAddons(defaults map[string]any) (*Schema, error) {
 		addons["description"] = old["description"]
 	}
 	properties["addons"] = addons
-	data, err := json.Marshal(tree)
-	if err != nil {
-		return nil, err
-	}
-	return ParseSchema(data)
+	return json.Marshal(tree)
 }
 
 // addonPattern is what a text may hold that is substituted into YAML.

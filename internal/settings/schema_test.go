@@ -25,7 +25,11 @@ func chartSchema(t testing.TB) *Schema {
 }
 
 func TestCheckSettings(t *testing.T) {
-	schema, err := chartSchema(t).WithAddons(tree{"dnsZone": "", "externalDNS": tree{"replicas": int64(1)}})
+	narrow, err := NarrowAddons(chartSchema(t).Raw(), tree{"dnsZone": "", "externalDNS": tree{"replicas": int64(1)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	schema, err := ParseSchema(narrow)
 	if err != nil {
 		t.Fatal(err)
 	}

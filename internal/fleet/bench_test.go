@@ -1,0 +1,17 @@
+package fleet_test
+
+import (
+	"testing"
+
+	"kargo.dev/kargo/internal/fleet"
+)
+
+// BenchmarkLoad is what a new commit costs the manager, once.
+func BenchmarkLoad(b *testing.B) {
+	files := repository(b)
+	for b.Loop() {
+		if _, err := fleet.Load(files); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
