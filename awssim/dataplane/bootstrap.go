@@ -45,8 +45,8 @@ func (c *cluster) bootstrap(ctx context.Context, want eks.ControlPlane) error {
 	if err := c.applyAll(ctx, rbacManifest, c.apply); err != nil {
 		return err
 	}
-	for _, policy := range AccessPolicies() {
-		if err := c.apply(ctx, policy.clusterRoleBinding()); err != nil {
+	for _, object := range clusterPolicies() {
+		if err := c.apply(ctx, object); err != nil {
 			return err
 		}
 	}

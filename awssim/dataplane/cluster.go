@@ -49,8 +49,6 @@ type cluster struct {
 	clients      *clients
 	bootstrapped bool
 	hostPods     *hostPods
-
-	bindings sync.Mutex // one login at a time makes bindings of access policies
 }
 
 func newCluster(d *DataPlane, key, arn string) *cluster {

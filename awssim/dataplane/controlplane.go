@@ -2,6 +2,7 @@ package dataplane
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"net"
 	"os"
@@ -151,7 +152,9 @@ func (c *cluster) apiserver(want eks.ControlPlane) (process.Spec, error) {
 		"--etcd-compaction-interval=0", "--etcd-count-metric-poll-period=0", "--etcd-db-metric-poll-interval=0",
 	)
 	return process.Spec{
-		Name: c.processName(apiserverPart), Path: binary, Args: args, Env: goRuntime(apiserverMemory()), Dir: c.dir,
+		Name: c.processName(apiserverPart), Path: binary, Args: args, Dir: c.dir,
+		// The last one is for nobody but the supervisor: the file is only read at the start.
+		Env:      append(goRuntime(apiserverMemory()), "TOKEN_REVIEW_URL="+c.plane.opts.TokenReviewURL),
 		ReadyURL: f.endpoint + "/readyz", ReadyCAFile: f.path("ca.crt"),
 		StopGrace: 2 * time.Second, // it would wait for watches to end; what was answered is in etcd
 	}, nil
@@ -214,7 +217,8 @@ func (c *cluster) kwok(want eks.ControlPlane) process.Spec {
 			"--config=" + c.files.path("stages.yaml"),
 			"--manage-all-nodes=true", "--node-lease-duration-seconds=40",
 		},
-		Env: append(goRuntime(kwokMemory()), "HOME="+c.dir /* it would read ~/.kwok */, "EKS_VERSION="+want.Version), Dir: c.dir,
+		Env: append(goRuntime(kwokMemory()), "HOME="+c.dir /* it would read ~/.kwok */, "EKS_VERSION="+want.Version,
+			fmt.Sprintf("STAGES_SHA256=%x", sha256.Sum256(stages))), Dir: c.dir,
 	}
 }
 

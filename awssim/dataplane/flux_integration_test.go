@@ -50,12 +50,13 @@ func (p *platform) fluxPod() {
 		_, err := c.AppsV1().Deployments("flux-system").Create(p.t.Context(), sourceController(good), o)
 		return err
 	})
-	p.awaitSource("ready with the engine's version", func(pods []corev1.Pod) string {
+	oneReady := func(pods []corev1.Pod) string {
 		if len(pods) != 1 || len(pods[0].Status.ContainerStatuses) != 1 || !pods[0].Status.ContainerStatuses[0].Ready {
 			return fmt.Sprintf("%d pods: %s", len(pods), describe(pods))
 		}
 		return ""
-	})
+	}
+	p.awaitSource("ready with the engine's version", oneReady)
 	p.checkSourceProcess()
 	p.setImage("registry.example.com/fluxcd/source-controller:v0.0.1")
 	p.awaitSource("a wrong tag is not pulled, and nothing runs", func(pods []corev1.Pod) string {
@@ -65,12 +66,7 @@ func (p *platform) fluxPod() {
 		return ""
 	})
 	p.setImage(good)
-	p.awaitSource("ready again", func(pods []corev1.Pod) string {
-		if len(pods) != 1 || !strings.Contains(describe(pods), "ready") {
-			return describe(pods)
-		}
-		return ""
-	})
+	p.awaitSource("ready again", oneReady)
 }
 
 func (p *platform) create(what string, do func(metav1.CreateOptions) error) {

@@ -51,9 +51,9 @@ func (logins) VerifyToken(token, cluster string) (api.Identity, error) {
 func (logins) Authenticate(_, _ string, caller api.Identity) (string, []string, bool) {
 	switch caller.UserID {
 	case "AIDAadmin":
-		return caller.ARN, []string{policyGroup + "AmazonEKSClusterAdminPolicy"}, true
+		return caller.ARN, []string{"eks-access-policy:AmazonEKSClusterAdminPolicy"}, true
 	case "AIDAviewer":
-		return caller.ARN, []string{policyGroup + "AmazonEKSViewPolicy:namespace:default"}, true
+		return caller.ARN, []string{"eks-access-policy:AmazonEKSViewPolicy:namespace:default"}, true
 	default:
 		return "", nil, false
 	}

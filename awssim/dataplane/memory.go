@@ -3,19 +3,20 @@ package dataplane
 import "fmt"
 
 // memory is how a Go program's garbage collector is set: GOGC percent of growth
-// between collections, and a soft limit in MiB near which it works harder. The
-// limits are what a cluster of the example fleet needs and a third more;
-// a bigger cluster only costs more CPU.
+// between collections, and a soft limit in MiB near which it works harder. GOGC
+// is what saves: these programs hold little and would grow to twice that. The
+// limits only stop peaks; they are about twice what a cluster with all add-ons
+// needs, because a collector that cannot get below its limit never rests.
 type memory struct {
 	gogc, limitMiB int
 }
 
 func etcdMemory() memory              { return memory{gogc: 40, limitMiB: 256} }
-func apiserverMemory() memory         { return memory{gogc: 30, limitMiB: 240} }
-func controllerManagerMemory() memory { return memory{gogc: 30, limitMiB: 80} }
-func schedulerMemory() memory         { return memory{gogc: 30, limitMiB: 64} }
-func kwokMemory() memory              { return memory{gogc: 30, limitMiB: 64} }
-func hostPodMemory() memory           { return memory{gogc: 30, limitMiB: 96} }
+func apiserverMemory() memory         { return memory{gogc: 30, limitMiB: 400} }
+func controllerManagerMemory() memory { return memory{gogc: 30, limitMiB: 128} }
+func schedulerMemory() memory         { return memory{gogc: 30, limitMiB: 96} }
+func kwokMemory() memory              { return memory{gogc: 30, limitMiB: 96} }
+func hostPodMemory() memory           { return memory{gogc: 30, limitMiB: 192} }
 
 // goRuntime is the environment that sets it.
 func goRuntime(m memory) []string {
