@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -89,12 +90,12 @@ func (o *Options) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := check(fleet, docs); err != nil {
+	if err := check(ctx, c, fleet, docs); err != nil {
 		return err
 	}
 	var applied []*unstructured.Unstructured
 	for _, d := range docs {
-		u, err := o.one(ctx, c, d)
+		u, err := o.one(ctx, c, d, docs)
 		if err != nil {
 			return err
 		}
@@ -116,7 +117,7 @@ func (o *Options) Run(ctx context.Context) error {
 }
 
 // check judges all clusters before the first object is written.
-func check(fleet *catalogue.Catalogue, docs []document) error {
+func check(ctx context.Context, c client.Client, fleet *catalogue.Catalogue, docs []document) error {
 	var errs []error
 	for _, d := range docs {
 		if d.object.GetKind() != "WorkloadCluster" {
@@ -126,17 +127,29 @@ func check(fleet *catalogue.Catalogue, docs []document) error {
 		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(d.object.Object, w); err != nil {
 			return command.Usagef("%s: %w", d.source, err)
 		}
-		if err := fleet.Check(w); err != nil {
+		before := &v1alpha1.WorkloadCluster{}
+		err := c.Get(ctx, client.ObjectKeyFromObject(w), before)
+		if apierrors.IsNotFound(err) {
+			before = nil
+		} else if err != nil {
+			return fmt.Errorf("%s: WorkloadCluster %s: %w", d.source, client.ObjectKeyFromObject(w), err)
+		}
+		if err := fleet.Check(before, w, nil); err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", d.source, err))
 		}
 	}
 	return errors.Join(errs...)
 }
 
+// comes says whether a team is among the documents.
+func comes(docs []document, team string) bool {
+	return slices.ContainsFunc(docs, func(d document) bool { return d.object.GetKind() == "Team" && d.object.GetName() == team })
+}
+
 // one applies one object and says what became of it.
-func (o *Options) one(ctx context.Context, c client.Client, d document) (*unstructured.Unstructured, error) {
+func (o *Options) one(ctx context.Context, c client.Client, d document, docs []document) (*unstructured.Unstructured, error) {
 	u := d.object.DeepCopy()
-	what := fmt.Sprintf("%s: %s %s", d.source, u.GetKind(), client.ObjectKeyFromObject(u))
+	what := fmt.Sprintf("%s: %s", d.source, title(u))
 	before := &unstructured.Unstructured{}
 	before.SetGroupVersionKind(u.GroupVersionKind())
 	err := c.Get(ctx, client.ObjectKeyFromObject(u), before)
@@ -160,6 +173,11 @@ func (o *Options) one(ctx context.Context, c client.Client, d document) (*unstru
 		opts = append(opts, client.ForceOwnership)
 	}
 	err = c.Apply(ctx, client.ApplyConfigurationFromUnstructured(u), opts...)
+	if o.DryRun && apierrors.IsNotFound(err) && comes(docs, u.GetNamespace()) {
+		fmt.Fprintf(o.IO.ErrOut, "%s is not judged: its namespace comes with the team\n", what)
+		command.Report(o.IO.Out, strings.ToLower(u.GetKind()), u.GetName(), "created", true)
+		return u, nil
+	}
 	if apierrors.IsConflict(err) {
 		return nil, command.WithHint(fmt.Errorf("%s: %w", what, err), "somebody else set this; --force-conflicts takes it over")
 	}
@@ -167,6 +185,11 @@ func (o *Options) one(ctx context.Context, c client.Client, d document) (*unstru
 		return nil, fmt.Errorf("%s: %w", what, err)
 	}
 	return u, o.report(before, u, exists)
+}
+
+// title is "WorkloadCluster shop/shop-prod".
+func title(u *unstructured.Unstructured) string {
+	return u.GetKind() + " " + strings.TrimPrefix(client.ObjectKeyFromObject(u).String(), "/")
 }
 
 func (o *Options) report(before, after *unstructured.Unstructured, existed bool) error {
@@ -177,7 +200,7 @@ func (o *Options) report(before, after *unstructured.Unstructured, existed bool)
 			return err
 		}
 		for _, l := range lines {
-			fmt.Fprintf(o.IO.ErrOut, "%s %s: %s\n", strings.ToLower(after.GetKind()), client.ObjectKeyFromObject(after), l)
+			fmt.Fprintf(o.IO.ErrOut, "%s: %s\n", title(after), l)
 		}
 		outcome = "configured"
 		if len(lines) == 0 && sameMeta(before, after) {

@@ -80,9 +80,9 @@ This takes an administrator of the factory.`,
 	flags := cmd.Flags()
 	flags.StringVar(&opts.Team, "team", "", "team that owns the cluster (or -n)")
 	flags.StringVar(&opts.Account, "account", "", "account of the team that the cluster runs in")
-	flags.StringVar(&opts.Flavor, "flavor", defaultFlavor, "kind of cluster it becomes")
+	flags.StringVar(&opts.Flavor, "flavor", catalogue.DefaultFlavor, "kind of cluster it becomes")
 	flags.StringVar(&opts.Release, "release", "", "release of the fleet repository it is made of from now on")
-	flags.StringVar(&opts.Branch, "branch", "", "branch of the fleet repository it follows instead of a release (default: as for create cluster)")
+	flags.StringVar(&opts.Branch, "branch", "", "branch of the fleet repository it follows instead of a release (default main)")
 	flags.DurationVar(&opts.Timeout, "timeout", adoptTimeout, "how long the manager may take; then the exit code is 3")
 	flags.BoolVar(&opts.DryRun, "dry-run", false, "show what changes, but change nothing")
 	command.CompleteFlag(cmd, "team", names.Complete(f, names.Teams, nil, 0))
@@ -145,14 +145,14 @@ func (o *AdoptOptions) create(ctx context.Context, c client.WithWatch, cfg *rest
 	if err := bare.belongsTo(o.Team, account); err != nil {
 		return nil, err
 	}
-	w, err := o.workloadCluster(bare, offer)
+	w, err := o.workloadCluster(bare)
 	if err != nil {
 		return nil, err
 	}
-	if err := offer.Check(w); err != nil {
+	if err := offer.Check(nil, w, account); err != nil {
 		return nil, err
 	}
-	if err := o.showChanges(bare, w, account, offer); err != nil {
+	if err := o.showChanges(ctx, c, bare, w, account, offer); err != nil {
 		return nil, err
 	}
 	var opts []client.CreateOption
@@ -168,17 +168,31 @@ func (o *AdoptOptions) create(ctx context.Context, c client.WithWatch, cfg *rest
 	return w, nil
 }
 
-func (o *AdoptOptions) showChanges(bare *bareCluster, w *v1alpha1.WorkloadCluster, account *v1alpha1.Account, offer *catalogue.Catalogue) error {
-	after, err := offer.Values(w, account)
-	if err != nil {
-		return err
-	}
-	lines, err := change.Lines("values", bare.effective(bare.release.Config), bare.effective(after))
-	if err != nil {
-		return err
-	}
+// showChanges says which of the chart's values KARGO will render differently.
+// The values of add-ons are left out: they render nothing, Flux gets them.
+func (o *AdoptOptions) showChanges(ctx context.Context, c client.Client, bare *bareCluster, w *v1alpha1.WorkloadCluster, account *v1alpha1.Account, offer *catalogue.Catalogue) error {
 	fmt.Fprintf(o.IO.ErrOut, "cluster %s was made by Helm release %s (revision %d, chart %s)\n",
 		o.Name, bare.key, bare.release.Version, bare.release.Chart.Metadata.Version)
+	fleetValues, err := offer.Values(w, account)
+	if err != nil {
+		return err
+	}
+	if fleetValues == nil {
+		fmt.Fprintln(o.IO.ErrOut, "what KARGO will render differently cannot be told without the fleet's catalogue")
+		return nil
+	}
+	team := &v1alpha1.Team{}
+	if err := c.Get(ctx, client.ObjectKey{Name: o.Team}, team); err != nil {
+		return fmt.Errorf("cannot read team %s: %w", o.Team, err)
+	}
+	before := bare.effective(bare.release.Config)
+	after := bare.effective(bare.withIdentity(fleetValues, w, team, account))
+	delete(before, "addons")
+	delete(after, "addons")
+	lines, err := change.Lines("values", before, after)
+	if err != nil {
+		return err
+	}
 	if len(lines) == 0 {
 		fmt.Fprintln(o.IO.ErrOut, "KARGO will render it with the same values")
 		return nil

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/netip"
 
 	"helm.sh/helm/v4/pkg/chart/common"
 	"helm.sh/helm/v4/pkg/chart/common/util"
@@ -26,6 +27,7 @@ import (
 	"kargo.dev/kargo/api/v1alpha1"
 	"kargo.dev/kargo/internal/cli/catalogue"
 	"kargo.dev/kargo/internal/cli/command"
+	"kargo.dev/kargo/internal/delivery"
 	"kargo.dev/kargo/internal/settings"
 )
 
@@ -94,12 +96,37 @@ func (b *bareCluster) belongsTo(team string, account *v1alpha1.Account) error {
 			errs = append(errs, fmt.Errorf("cluster.%s of Helm release %s is %v, but account %s/%s says %s", must.key, b.key, is, team, account.Name, must.be))
 		}
 	}
+	if err := b.networkFits(account); err != nil {
+		errs = append(errs, err)
+	}
 	return errors.Join(errs...)
+}
+
+// networkFits refuses a network outside the account's range, which KARGO could
+// not keep apart from others'.
+func (b *bareCluster) networkFits(account *v1alpha1.Account) error {
+	network, _ := b.effective(b.release.Config)["network"].(map[string]any)
+	if vpc, ok := network["vpc"].(map[string]any); ok && vpc["id"] != nil {
+		return nil
+	}
+	text, _ := network["cidr"].(string)
+	is, err := netip.ParsePrefix(text)
+	if err != nil {
+		return fmt.Errorf("network.cidr of Helm release %s: %w", b.key, err)
+	}
+	pool, err := netip.ParsePrefix(account.Spec.Network.CIDR)
+	if err != nil {
+		return fmt.Errorf("network.cidr of account %s: %w", account.Name, err)
+	}
+	if !pool.Contains(is.Addr()) || is.Bits() < pool.Bits() {
+		return fmt.Errorf("network %s of the cluster is not inside %s, the range of account %s", is, pool, account.Name)
+	}
+	return nil
 }
 
 // workloadCluster turns the release's values into a cluster of KARGO's: what
 // the schema marks read-only is KARGO's own or has its place in the spec.
-func (o *AdoptOptions) workloadCluster(b *bareCluster, offer *catalogue.Catalogue) (*v1alpha1.WorkloadCluster, error) {
+func (o *AdoptOptions) workloadCluster(b *bareCluster) (*v1alpha1.WorkloadCluster, error) {
 	own := settings.Normalize(b.release.Config)
 	all := b.effective(b.release.Config)
 	for field := range b.schema.Fields() {
@@ -119,7 +146,7 @@ func (o *AdoptOptions) workloadCluster(b *bareCluster, offer *catalogue.Catalogu
 		},
 	}
 	if w.Spec.Release == "" && w.Spec.Branch == "" {
-		w.Spec.Release, w.Spec.Branch = offer.DefaultSource()
+		w.Spec.Branch = catalogue.DefaultBranch
 	}
 	w.Spec.KubernetesVersion, _ = all["kubernetesVersion"].(string)
 	if protected, ok := all["deletionProtection"].(bool); ok {
@@ -133,6 +160,27 @@ func (o *AdoptOptions) workloadCluster(b *bareCluster, offer *catalogue.Catalogu
 		w.Spec.Settings = &apiextensionsv1.JSON{Raw: raw}
 	}
 	return w, nil
+}
+
+// withIdentity adds to the fleet's values what the manager sets itself. The
+// network stays where it is.
+func (b *bareCluster) withIdentity(values map[string]any, w *v1alpha1.WorkloadCluster, team *v1alpha1.Team, account *v1alpha1.Account) map[string]any {
+	own := map[string]any{
+		"cluster": map[string]any{
+			"name": w.Name, "team": team.Name, "accountID": account.Spec.ID,
+			"environment": account.Spec.Environment, "region": account.Spec.Region,
+		},
+		"kubernetesVersion":  w.Spec.KubernetesVersion,
+		"deletionProtection": w.Protected(),
+		"accessEntries": map[string]any{
+			"administrators": map[string]any{"role": team.Spec.Roles.Administrator, "policy": "AmazonEKSClusterAdminPolicy"},
+			"viewers":        map[string]any{"role": team.Spec.Roles.Viewer, "policy": "AmazonEKSViewPolicy", "kubernetesGroups": []any{delivery.Viewers}},
+		},
+	}
+	if network, ok := b.effective(b.release.Config)["network"].(map[string]any); ok {
+		own["network"] = map[string]any{"cidr": network["cidr"]}
+	}
+	return settings.Merge(settings.Layer{Values: values}, settings.Layer{Values: own}).Map()
 }
 
 // effective are values over the defaults of the release's chart.

@@ -24,9 +24,6 @@ import (
 // for a cluster and its nodes.
 const DefaultTimeout = 30 * time.Minute
 
-// defaultFlavor is the API's default.
-const defaultFlavor = "standard"
-
 // CreateOptions are the inputs of `create cluster`.
 type CreateOptions struct {
 	IO     *command.IOStreams
@@ -88,9 +85,9 @@ takes a setting back.`,
 	flags := cmd.Flags()
 	flags.StringVar(&opts.Team, "team", "", "team that owns the cluster (or -n)")
 	flags.StringVar(&opts.Account, "account", "", "account of the team that the cluster runs in")
-	flags.StringVar(&opts.Flavor, "flavor", defaultFlavor, "kind of cluster: a folder under flavors/ of the fleet repository")
+	flags.StringVar(&opts.Flavor, "flavor", catalogue.DefaultFlavor, "kind of cluster: a folder under flavors/ of the fleet repository")
 	flags.StringVar(&opts.Release, "release", "", "release of the fleet repository the cluster is made of")
-	flags.StringVar(&opts.Branch, "branch", "", "branch of the fleet repository to follow instead of a release (default: the newest release, main if there is none)")
+	flags.StringVar(&opts.Branch, "branch", "", "branch of the fleet repository to follow instead of a release (default main)")
 	flags.StringVar(&opts.KubernetesVersion, "kubernetes-version", "", "Kubernetes minor version, such as 1.35 (default: the flavor's)")
 	flags.StringArrayVar(&opts.Set, "set", nil, "setting of the cluster as KEY=VALUE, repeatable")
 	flags.StringArrayVar(&opts.Unset, "unset", nil, "setting of the cluster to take back, repeatable: what its flavor says holds again")

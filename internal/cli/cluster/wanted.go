@@ -42,11 +42,13 @@ func (o *CreateOptions) validate() error {
 // existing one with the flags over it.
 func (o *CreateOptions) wanted(ctx context.Context, c client.Client, existing *v1alpha1.WorkloadCluster, offer *catalogue.Catalogue) (*v1alpha1.WorkloadCluster, error) {
 	var w *v1alpha1.WorkloadCluster
+	var account *v1alpha1.Account
 	if existing == nil {
-		w = o.fresh(offer)
-		if _, err := findAccount(ctx, c, o.IO, o.Team, o.Account); err != nil {
+		var err error
+		if account, err = findAccount(ctx, c, o.IO, o.Team, o.Account); err != nil {
 			return nil, err
 		}
+		w = o.fresh(offer)
 	} else {
 		if err := command.RefuseDeclared(existing, "cluster"); err != nil {
 			return nil, err
@@ -67,7 +69,7 @@ func (o *CreateOptions) wanted(ctx context.Context, c client.Client, existing *v
 		return nil, err
 	}
 	w.Spec.Settings = settings
-	if err := offer.Check(w); err != nil {
+	if err := offer.Check(existing, w, account); err != nil {
 		return nil, err
 	}
 	return w, nil
@@ -87,7 +89,7 @@ func (o *CreateOptions) fresh(offer *catalogue.Catalogue) *v1alpha1.WorkloadClus
 		},
 	}
 	if w.Spec.Release == "" && w.Spec.Branch == "" {
-		w.Spec.Release, w.Spec.Branch = offer.DefaultSource()
+		w.Spec.Branch = catalogue.DefaultBranch
 	}
 	if w.Spec.KubernetesVersion == "" {
 		w.Spec.KubernetesVersion = offer.DefaultVersion(w.Spec.Flavor)
