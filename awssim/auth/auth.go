@@ -75,7 +75,7 @@ func (a *Authenticator) Authenticate(r *http.Request, body []byte) (Scope, error
 	sig, err := sigv4.Parse(r)
 	switch {
 	case errors.Is(err, sigv4.ErrMissing):
-		return Scope{}, &Error{Missing, err.Error()}
+		return Scope{}, &Error{Missing, "Request is missing Authentication Token"}
 	case err != nil:
 		return Scope{}, &Error{Incomplete, err.Error()}
 	}

@@ -134,7 +134,7 @@ func (s *Service) getPolicyVersion(c *api.Call) (any, error) {
 	var answer struct {
 		PolicyVersion struct {
 			Document         string
-			VersionId        string //nolint:revive,staticcheck // AWS's spelling is the wire's
+			VersionId        string
 			IsDefaultVersion bool
 			CreateDate       timestamp
 		}

@@ -69,7 +69,7 @@ func (s *Service) getProvider(c *api.Call) (any, error) {
 		return nil, err
 	}
 	return struct {
-		Url            string   //nolint:revive,staticcheck // AWS's spelling is the wire's
+		Url            string
 		ClientIDList   []string `xml:"ClientIDList>member"`
 		ThumbprintList []string `xml:"ThumbprintList>member"`
 		CreateDate     timestamp
@@ -94,7 +94,7 @@ func (s *Service) listProviders(c *api.Call) (any, error) {
 func (s *Service) deleteProvider(c *api.Call) (any, error) {
 	p, err := s.provider(c)
 	if err != nil {
-		return nil, nil //nolint:nilerr // idempotent, says the API reference
+		return nil, nil
 	}
 	if err := s.providers.Delete(p.Account, "", p.id()); err != nil {
 		return nil, fmt.Errorf("delete %s: %w", p.arn(), err)

@@ -100,7 +100,7 @@ type boundaryXML struct {
 type roleXML struct {
 	Path                     string
 	RoleName                 string
-	RoleId                   string //nolint:revive,staticcheck // AWS's spelling is the wire's
+	RoleId                   string
 	Arn                      string
 	CreateDate               timestamp
 	AssumeRolePolicyDocument string
@@ -133,7 +133,7 @@ func (r Role) listed() roleXML {
 type userXML struct {
 	Path       string
 	UserName   string
-	UserId     string //nolint:revive,staticcheck // AWS's spelling is the wire's
+	UserId     string
 	Arn        string
 	CreateDate timestamp
 }
@@ -142,10 +142,10 @@ func (u User) xml() userXML { return userXML{u.Path, u.Name, u.ID, u.ARN(), time
 
 type policyXML struct {
 	PolicyName                    string
-	PolicyId                      string //nolint:revive,staticcheck // AWS's spelling is the wire's
+	PolicyId                      string
 	Arn                           string
 	Path                          string
-	DefaultVersionId              string //nolint:revive,staticcheck // AWS's spelling is the wire's
+	DefaultVersionId              string
 	AttachmentCount               int
 	PermissionsBoundaryUsageCount int
 	IsAttachable                  bool

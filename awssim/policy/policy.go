@@ -120,7 +120,7 @@ func parseStatement(document json.RawMessage) (Statement, error) {
 
 func parsePrincipals(raw json.RawMessage) (*Principals, error) {
 	if len(raw) == 0 {
-		return nil, nil //nolint:nilnil // an absent principal is none, and no error
+		return nil, nil
 	}
 	var star string
 	if json.Unmarshal(raw, &star) == nil {

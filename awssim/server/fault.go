@@ -116,7 +116,7 @@ func (f *faults) pick(c *api.Call) (Rule, bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, r := range f.rules {
-		if r.fits(c) && (r.Probability == 0 || rand.Float64() < r.Probability) { //nolint:gosec // chance, not secrecy
+		if r.fits(c) && (r.Probability == 0 || rand.Float64() < r.Probability) {
 			if r.Kind != faultEventual {
 				r.Hits++
 			}
@@ -175,9 +175,10 @@ func injected(r Rule, p api.Protocol, c *api.Call) *api.Error {
 		e = overQuota(p, c)
 	default:
 		e = internalFailure(p)
-		if c.Service == "iam" {
+		switch c.Service {
+		case "iam":
 			e.Code = "ServiceFailure"
-		} else if c.Service == "eks" {
+		case "eks":
 			e.Code = "ServerException"
 		}
 	}

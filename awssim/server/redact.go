@@ -36,7 +36,7 @@ func redacted(c *api.Call) map[string]any {
 	for k, v := range c.Path {
 		params[k] = v
 	}
-	return clean(params).(map[string]any) //nolint:forcetypeassert // maps stay maps
+	return clean(params).(map[string]any)
 }
 
 func clean(v any) any {

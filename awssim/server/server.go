@@ -165,7 +165,7 @@ func (x *exchange) handle() answer {
 		x.op.Await(ctx, &x.call)
 	}
 	turn, _ := x.server.turns.LoadOrStore(x.call.Caller.AccountID, &sync.Mutex{})
-	mu := turn.(*sync.Mutex) //nolint:forcetypeassert // only mutexes are stored
+	mu := turn.(*sync.Mutex)
 	mu.Lock()
 	defer mu.Unlock()
 	result, err := x.op.Handle(ctx, &x.call)

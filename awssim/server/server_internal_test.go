@@ -341,7 +341,10 @@ func FuzzRoute(f *testing.F) {
 		if x.route() == nil && x.op == nil {
 			t.Error("routed to no operation without an error")
 		}
-		for range texts(&x.call) { //nolint:revive // only that it ends
+		for where, text := range texts(&x.call) {
+			if text == "" && where == "" {
+				break // only the end of the iteration matters
+			}
 		}
 		if _, err := json.Marshal(redacted(&x.call)); err != nil {
 			t.Errorf("record: %v", err)

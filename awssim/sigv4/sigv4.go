@@ -24,7 +24,17 @@ const Algorithm = "AWS4-HMAC-SHA256"
 const TimeFormat = "20060102T150405Z"
 
 // ErrMissing says that a request carries no signature at all.
-var ErrMissing = errors.New("Request is missing Authentication Token") //nolint:staticcheck // AWS's wording is answered verbatim
+var ErrMissing = errors.New("the request is not signed")
+
+// incompleteError says what is wrong with a signature, in AWS's words, which are
+// answered as they are.
+type incompleteError string
+
+func (e incompleteError) Error() string { return string(e) }
+
+func incomplete(format string, args ...any) error {
+	return incompleteError(fmt.Sprintf(format, args...))
+}
 
 // Signature is what a signed request claims.
 type Signature struct {
@@ -64,19 +74,19 @@ func Parse(r *http.Request) (*Signature, error) {
 func parseHeader(authorization string, header http.Header) (*Signature, error) {
 	rest, ok := strings.CutPrefix(authorization, Algorithm)
 	if !ok {
-		return nil, fmt.Errorf("Authorization header requires 'Credential' parameter. Authorization=%s", authorization) //nolint:staticcheck // AWS's wording
+		return nil, incomplete("Authorization header requires 'Credential' parameter. Authorization=%s", authorization)
 	}
 	fields := map[string]string{}
 	for _, field := range strings.FieldsFunc(rest, func(r rune) bool { return r == ',' || r == ' ' }) {
 		key, value, ok := strings.Cut(field, "=")
 		if !ok {
-			return nil, fmt.Errorf("'%s' not a valid key=value pair (missing equal-sign) in Authorization header", field)
+			return nil, incomplete("'%s' not a valid key=value pair (missing equal-sign) in Authorization header", field)
 		}
 		fields[key] = value
 	}
 	for _, name := range []string{"Credential", "Signature", "SignedHeaders"} {
 		if fields[name] == "" {
-			return nil, fmt.Errorf("Authorization header requires '%s' parameter.", name) //nolint:staticcheck // AWS's wording
+			return nil, incomplete("Authorization header requires '%s' parameter.", name)
 		}
 	}
 	s := &Signature{Signature: fields["Signature"], SessionToken: header.Get("X-Amz-Security-Token")}
@@ -98,11 +108,11 @@ func parseHeader(authorization string, header http.Header) (*Signature, error) {
 func parseQuery(query url.Values) (*Signature, error) {
 	for _, name := range []string{"X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Signature", "X-Amz-SignedHeaders", "X-Amz-Date"} {
 		if query.Get(name) == "" {
-			return nil, fmt.Errorf("AWS query-string parameters must include '%s'. Re-examine the query-string parameters.", name) //nolint:staticcheck // AWS's wording
+			return nil, incomplete("AWS query-string parameters must include '%s'. Re-examine the query-string parameters.", name)
 		}
 	}
 	if a := query.Get("X-Amz-Algorithm"); a != Algorithm {
-		return nil, fmt.Errorf("Unsupported AWS 'algorithm': '%s'.", a) //nolint:staticcheck // AWS's wording
+		return nil, incomplete("Unsupported AWS 'algorithm': '%s'.", a)
 	}
 	s := &Signature{
 		Presigned:    true,
@@ -117,7 +127,7 @@ func parseQuery(query url.Values) (*Signature, error) {
 	}
 	seconds, err := strconv.Atoi(query.Get("X-Amz-Expires"))
 	if err != nil || seconds < 0 || seconds > 7*24*3600 {
-		return nil, fmt.Errorf("X-Amz-Expires must be a number of seconds between 0 and 604800, not %q", query.Get("X-Amz-Expires"))
+		return nil, incomplete("X-Amz-Expires must be a number of seconds between 0 and 604800, not %q", query.Get("X-Amz-Expires"))
 	}
 	s.Expires = time.Duration(seconds) * time.Second
 	return s, s.setTime(query.Get("X-Amz-Date"))
@@ -126,7 +136,7 @@ func parseQuery(query url.Values) (*Signature, error) {
 func (s *Signature) setScope(credential string) error {
 	parts := strings.Split(credential, "/")
 	if len(parts) != 5 || parts[4] != "aws4_request" || slices.Contains(parts, "") {
-		return fmt.Errorf("Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term, got '%s'", credential) //nolint:staticcheck // AWS's wording
+		return incomplete("Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term, got '%s'", credential)
 	}
 	s.AccessKeyID, s.Date, s.Region, s.Service = parts[0], parts[1], parts[2], parts[3]
 	return nil
@@ -135,7 +145,7 @@ func (s *Signature) setScope(credential string) error {
 func (s *Signature) setHeaders(list string) error {
 	s.SignedHeaders = strings.Split(strings.ToLower(list), ";")
 	if !s.Signed("host") {
-		return errors.New("'Host' must be a 'SignedHeader' in the AWS Authorization.") //nolint:staticcheck // AWS's wording
+		return incomplete("'Host' must be a 'SignedHeader' in the AWS Authorization.")
 	}
 	return nil
 }
@@ -143,10 +153,10 @@ func (s *Signature) setHeaders(list string) error {
 func (s *Signature) setTime(date string) error {
 	t, err := time.Parse(TimeFormat, date)
 	if err != nil {
-		return fmt.Errorf("Date must be in ISO-8601 'basic format'. Got '%s'. See http://en.wikipedia.org/wiki/ISO_8601", date) //nolint:staticcheck // AWS's wording
+		return incomplete("Date must be in ISO-8601 'basic format'. Got '%s'. See http://en.wikipedia.org/wiki/ISO_8601", date)
 	}
 	if !strings.HasPrefix(date, s.Date) {
-		return fmt.Errorf("Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: '%s' != '%s', from '%s'.", s.Date, date[:8], date) //nolint:staticcheck // AWS's wording
+		return incomplete("Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: '%s' != '%s', from '%s'.", s.Date, date[:8], date)
 	}
 	s.Time = t
 	return nil

@@ -19,7 +19,7 @@ import (
 	"kargo.dev/kargo/awssim/sigv4"
 )
 
-var ( //nolint:gochecknoglobals // constants of these tests
+var (
 	now   = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	creds = aws.Credentials{AccessKeyID: "AKIDEXAMPLE", SecretAccessKey: "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", SessionToken: "token=="}
 )

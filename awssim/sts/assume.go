@@ -225,13 +225,13 @@ func checkDuration(a *assumption, role iam.Role, caller auth.Key) error {
 
 func answer(key auth.Key) any {
 	type credentials struct {
-		AccessKeyId     string //nolint:revive,staticcheck // AWS's spelling is the wire's
+		AccessKeyId     string
 		SecretAccessKey string
 		SessionToken    string
 		Expiration      string
 	}
 	type user struct {
-		AssumedRoleId string //nolint:revive,staticcheck // AWS's spelling is the wire's
+		AssumedRoleId string
 		Arn           string
 	}
 	return struct {

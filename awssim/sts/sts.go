@@ -58,7 +58,7 @@ func (s *Service) Inventory(string) []api.Resource { return nil }
 func (s *Service) getCallerIdentity(_ context.Context, c *api.Call) (any, error) {
 	return struct {
 		Arn     string
-		UserId  string //nolint:revive,staticcheck // AWS's spelling is the wire's
+		UserId  string
 		Account string
 	}{c.Caller.ARN, c.Caller.UserID, c.Caller.AccountID}, nil
 }
