@@ -56,7 +56,7 @@ type member struct {
 	Version      string
 	Release      string
 	Generation   int
-	Leaving      bool `json:",omitempty"`
+	LeftAt       *Time `json:",omitempty"` // nil while it is wanted
 }
 
 // goal is the version and release that new members get.
@@ -319,12 +319,13 @@ func (s *Service) deleteNodegroup(ctx context.Context, c *api.Call) (any, error)
 	}
 	if n.Nodegroup.Status != statusDeleting {
 		n.setStatus(statusDeleting, c.Now)
-		if err := s.saveNodegroup(n); err != nil {
-			return nil, err
-		}
 	}
 	gone := n.Nodegroup
-	if err := s.dropMembers(ctx, n, allOf(n.Members)); err != nil {
+	n.sendAway(allOf(n.Members), c.Now)
+	if err := s.saveNodegroup(n); err != nil {
+		return nil, err
+	}
+	if err := s.finishMembers(ctx, n, c.Now); err != nil {
 		s.log.Warn("nodes do not go yet", "nodegroup", n.Nodegroup.NodegroupARN, "error", err)
 	}
 	return nodegroupAnswer{gone}, nil
