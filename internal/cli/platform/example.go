@@ -33,8 +33,8 @@ func (e example) create(ctx context.Context) error {
 		opts := &cluster.CreateOptions{
 			IO: e.factory.IO, Clock: e.factory.Clock, Client: e.factory.Client, Output: command.NewOutput(),
 			Name: c.Name, Team: c.Team, Account: c.Account, Flavor: "standard", Branch: gitserver.Branch,
-			DeletionProtection: true,
-			Given:              map[string]bool{"account": true, "flavor": true, "branch": true},
+			DeletionProtection: true, Timeout: cluster.DefaultTimeout,
+			Given: map[string]bool{"account": true, "flavor": true, "branch": true},
 		}
 		if err := opts.Run(ctx); err != nil {
 			return fmt.Errorf("create the example cluster %s: %w", c.Name, err)
