@@ -11,7 +11,7 @@ import (
 	"io/fs"
 	"maps"
 	"path"
-	"strings"
+	"regexp"
 
 	"helm.sh/helm/v4/pkg/chart/common"
 	"helm.sh/helm/v4/pkg/chart/common/util"
@@ -29,6 +29,8 @@ const (
 	maxFiles = 200
 	maxBytes = 2 << 20
 )
+
+var templatePosition = regexp.MustCompile(`^execution error at \([^)]*\): `)
 
 // Chart is a parsed cluster chart. It may be used by several goroutines.
 type Chart struct {
@@ -134,12 +136,11 @@ func decode(manifests []releaseutil.Manifest) ([]*unstructured.Unstructured, err
 }
 
 // failMessage leaves only the sentence of a template's own `fail`, without the
-// stack of template positions Helm puts before it.
+// position in the template that Helm puts before it.
 func failMessage(err error) error {
-	const marker = "error calling fail: "
 	text := err.Error()
-	if i := strings.LastIndex(text, marker); i >= 0 {
-		return errors.New(text[i+len(marker):])
+	if m := templatePosition.FindStringIndex(text); m != nil {
+		return errors.New(text[m[1]:])
 	}
 	return err
 }
