@@ -285,17 +285,21 @@ func (s *Service) deleteCluster(ctx context.Context, c *api.Call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	running := rec.Cluster.Status == statusActive || rec.Cluster.Status == statusUpdating
 	switch {
 	case rec.Cluster.Status == statusDeleting:
 		return clusterAnswer{rec.Cluster}, nil
-	case rec.Cluster.DeletionProtection:
+	case rec.Cluster.DeletionProtection && running:
 		return nil, invalidRequest("Cluster %s cannot be deleted because deletion protection is enabled. Disable deletion protection with UpdateClusterConfig first.", rec.Cluster.Name)
 	case len(s.nodegroupsOf(rec)) > 0:
 		return nil, inUse("Cluster has nodegroups attached")
-	case rec.Cluster.Status == statusCreating:
-		return nil, inUse("Cannot delete because cluster %s currently is being created", rec.Cluster.Name)
 	case rec.Running != nil:
 		return nil, inUse("Cannot delete because cluster %s currently has an update in progress", rec.Cluster.Name)
+	case rec.Cluster.Status == statusCreating:
+		// What was made just before the simulator was killed gets its id noted, to be removed.
+		if err := s.ensureNetwork(rec); err != nil {
+			s.log.Warn("cluster is deleted before its network was made", "cluster", rec.Cluster.ARN, "error", err)
+		}
 	}
 	rec.Cluster.Status, rec.Since = statusDeleting, at(c.Now)
 	if err := s.saveCluster(rec); err != nil {

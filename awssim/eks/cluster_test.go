@@ -1,6 +1,7 @@
 package eks
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -55,7 +56,8 @@ func TestClusterLife(t *testing.T) {
 		t.Errorf("DeleteCluster answers status %v", got)
 	}
 	_, err := m.try("DescribeCluster", nil, inCluster("shop"), nil)
-	if code(err) != "ResourceNotFoundException" || err.(*api.Error).Status() != 404 {
+	var failure *api.Error
+	if !errors.As(err, &failure) || failure.Code != "ResourceNotFoundException" || failure.Status() != 404 {
 		t.Errorf("after DeleteCluster: %v", err)
 	}
 	if n := len(m.ec2.groups) + len(m.ec2.ifaces) + len(m.plane.clusters) + len(m.Inventory(account)); n != 0 {
@@ -89,6 +91,17 @@ func TestClusterFails(t *testing.T) {
 	m.must("DeleteCluster", nil, inCluster("shop"), nil)
 	if _, err := m.try("DescribeCluster", nil, inCluster("shop"), nil); code(err) != "ResourceNotFoundException" {
 		t.Errorf("a failed cluster cannot be deleted: %v", err)
+	}
+}
+
+func TestDeleteWhileCreating(t *testing.T) {
+	m := newSim(t)
+	m.plane.setHold(true)
+	m.must("CreateCluster", clusterBody(object{"deletionProtection": true}), nil, nil)
+	m.must("DeleteCluster", nil, inCluster("shop"), nil)
+	m.settleAll(t.Context())
+	if n := len(m.ec2.groups) + len(m.ec2.ifaces) + len(m.Inventory(account)); n != 0 {
+		t.Errorf("%d things are left: %v %v %v", n, m.ec2.groups, m.ec2.ifaces, m.Inventory(account))
 	}
 }
 
