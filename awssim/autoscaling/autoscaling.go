@@ -127,7 +127,7 @@ func (s *Service) Ensure(account, region string, g eks.Group) error {
 		v = group{
 			Name:     g.Name,
 			ARN:      fmt.Sprintf("arn:aws:autoscaling:%s:%s:autoScalingGroup:%s:autoScalingGroupName/%s", region, account, uuid(), g.Name),
-			Cooldown: 300, HealthCheck: "EC2", HealthGrace: 15, Created: s.clock.Now().UTC(), Rebalance: true,
+			Cooldown: 300, HealthCheck: "EC2", HealthGrace: 15, Created: s.clock.Now().UTC().Truncate(time.Millisecond), Rebalance: true,
 			Policies: []string{"AllocationStrategy", "OldestLaunchTemplate", "OldestInstance"},
 			Role:     fmt.Sprintf("arn:aws:iam::%s:role/aws-service-role/autoscaling.amazonaws.com/AWSServiceRoleForAutoScaling", account),
 		}

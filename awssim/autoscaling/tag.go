@@ -69,7 +69,7 @@ func (s *Service) editTags(c *api.Call, edit func(*group, tag) error) (any, erro
 			return nil, err
 		}
 	}
-	return nil, nil //nolint:nilnil // an answer without a result
+	return nil, nil
 }
 
 func (s *Service) createOrUpdateTags(c *api.Call) (any, error) {

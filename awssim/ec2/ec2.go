@@ -186,6 +186,9 @@ func (s *Service) enter(account, region string, now time.Time) (sc scope, done f
 	return sc, mu.Unlock, nil
 }
 
+// stamp is the time as EC2 shows it: in whole seconds.
+func (sc scope) stamp() time.Time { return sc.now.Truncate(time.Second) }
+
 // arn of a resource of EC2.
 func (sc scope) arn(resourceType, id string) string {
 	return fmt.Sprintf("arn:aws:%s:%s:%s:%s/%s", serviceName, sc.region, sc.account, resourceType, id)

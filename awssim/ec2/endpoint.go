@@ -88,7 +88,7 @@ func (r *request) createVPCEndpoint() (any, error) {
 	e := &vpcEndpoint{
 		Type: cmp.Or(r.text("VpcEndpointType"), gatewayEndpoint), VPCID: v.ID, ServiceName: service, State: stateAvailable,
 		Policy: r.text("PolicyDocument"), RouteTableIDs: r.list("RouteTableId"), SubnetIDs: r.list("SubnetId"),
-		PrivateDNS: r.flag("PrivateDnsEnabled"), Created: r.now, OwnerID: r.account, Tags: tags,
+		PrivateDNS: r.flag("PrivateDnsEnabled"), Created: r.stamp(), OwnerID: r.account, Tags: tags,
 	}
 	if err := r.checkEndpoint(e); err != nil {
 		return nil, err

@@ -159,9 +159,9 @@ func (sc scope) launch(l launch) (*instance, error) {
 	eni := sc.newInterface(l.Subnet, ip, interfaceUse{User: l.ID, Instance: l.ID, Type: "interface", Groups: l.Groups})
 	i := &instance{
 		ID: l.ID, ImageID: l.ImageID, State: newInstanceState(statePending), PrivateDNS: eni.PrivateDNS, PrivateIP: ip,
-		Type: l.Type, Launched: sc.now, Placement: placement{l.Subnet.Zone, "default"}, Monitoring: cidrState{"disabled"},
+		Type: l.Type, Launched: sc.stamp(), Placement: placement{l.Subnet.Zone, "default"}, Monitoring: cidrState{"disabled"},
 		SubnetID: l.Subnet.ID, VPCID: l.Subnet.VPCID, Architecture: t.Architecture, RootType: "ebs", RootName: rootDevice,
-		Devices: []blockDevice{{rootDevice, ebsState{volumeID(l.ID), "attached", sc.now, true}}},
+		Devices: []blockDevice{{rootDevice, ebsState{volumeID(l.ID), "attached", sc.stamp(), true}}},
 		Virtual: "hvm", Hypervisor: "xen", KeyName: l.KeyName, ClientToken: l.ClientToken, Groups: l.Groups,
 		SourceCheck: true, Tags: l.Tags, ReservationID: l.ReservationID, InterfaceID: eni.ID,
 	}

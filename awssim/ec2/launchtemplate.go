@@ -144,7 +144,7 @@ func (t *launchTemplate) addVersion(r *request, data templateData) {
 	t.Latest++
 	t.Versions = append(t.Versions, templateVersion{
 		TemplateID: t.ID, Name: t.Name, Number: t.Latest, Description: r.text("VersionDescription"),
-		Created: r.now, CreatedBy: t.CreatedBy, Data: data,
+		Created: r.stamp(), CreatedBy: t.CreatedBy, Data: data,
 	})
 }
 
@@ -176,7 +176,7 @@ func (r *request) createLaunchTemplate() (any, error) {
 		if r.templates.count(r.scope, func(*launchTemplate) bool { return true }) >= r.quotas.LaunchTemplates {
 			return nil, api.Errorf("LaunchTemplateLimitExceeded", "The maximum number of launch templates has been reached.")
 		}
-		t := &launchTemplate{ID: id, Name: name, Created: r.now, CreatedBy: "arn:aws:iam::" + r.account + ":root", Tags: tags}
+		t := &launchTemplate{ID: id, Name: name, Created: r.stamp(), CreatedBy: "arn:aws:iam::" + r.account + ":root", Tags: tags}
 		t.addVersion(r, data)
 		t.setDefault(1)
 		return t, r.templates.put(r.scope, t)

@@ -78,7 +78,7 @@ func (r *request) createNATGateway() (any, error) {
 		return nil, err
 	}
 	var ip *address
-	n := natGateway{VPCID: s.VPCID, SubnetID: s.ID, State: statePending, Connectivity: natPublic, Created: r.now, Tags: tags, Zone: s.Zone}
+	n := natGateway{VPCID: s.VPCID, SubnetID: s.ID, State: statePending, Connectivity: natPublic, Created: r.stamp(), Tags: tags, Zone: s.Zone}
 	if r.text("ConnectivityType") == natPrivate {
 		n.Connectivity = natPrivate
 	} else if ip, err = r.addresses.need(r, "AllocationId"); err != nil {
@@ -174,7 +174,8 @@ func (sc scope) moveNATGateway(n *natGateway, to string) error {
 		return nil
 	}
 	if to == stateDeleted {
-		n.Deleted = &sc.now
+		deleted := sc.stamp()
+		n.Deleted = &deleted
 	}
 	if err := sc.becomesAt(n.ID, forgotten, sc.now.Add(tombstoneFor)); err != nil {
 		return err

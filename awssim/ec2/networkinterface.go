@@ -144,7 +144,7 @@ func (sc scope) newInterface(s *subnet, ip string, use interfaceUse) networkInte
 		n.Status = "in-use"
 		n.Attachment = &interfaceAttachment{
 			ID: newID("eni-attach"), InstanceID: use.Instance, InstanceOwner: owner,
-			Status: "attached", AttachTime: sc.now, DeleteOnTermination: true,
+			Status: "attached", AttachTime: sc.stamp(), DeleteOnTermination: true,
 		}
 	}
 	return n
