@@ -15,6 +15,7 @@ import (
 	"kargo.dev/kargo/internal/cli/apply"
 	"kargo.dev/kargo/internal/cli/cluster"
 	"kargo.dev/kargo/internal/cli/command"
+	"kargo.dev/kargo/internal/cli/fleet"
 	"kargo.dev/kargo/internal/cli/get"
 	"kargo.dev/kargo/internal/cli/login"
 	"kargo.dev/kargo/internal/cli/platform"
@@ -63,6 +64,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 differences or still pending.`
 	)
 	add(root, groupAccess, cluster.NewCmdKubeconfig(f, nil), login.NewCmdToken(f, nil))
 	add(root, groupPlatform, platform.NewCmds(f)...)
+	add(root, groupPlatform, command.NewGroup("init", "Make something to start from", fleet.NewCmdInit(f, nil)))
 	root.AddCommand(newCmdVersion(f))
 	return root
 }

@@ -2,6 +2,7 @@ package cli_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -23,9 +24,12 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"kargo.dev/kargo/api/v1alpha1"
+	"kargo.dev/kargo/charts"
 	"kargo.dev/kargo/internal/cli"
 	"kargo.dev/kargo/internal/cli/command"
+	"kargo.dev/kargo/internal/fleet"
 	"kargo.dev/kargo/internal/testenv"
+	"kargo.dev/kargo/template"
 )
 
 var env *testenv.Env
@@ -53,6 +57,7 @@ func (w withEnv) Run() int {
 func TestScripts(t *testing.T) {
 	kubeconfig := filepath.Join(t.TempDir(), "kubeconfig")
 	writeKubeconfig(t, kubeconfig)
+	publishCatalogue(t)
 	startManager(t)
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
@@ -70,8 +75,38 @@ func TestScripts(t *testing.T) {
 			"account": cmdAccount,
 			"status":  cmdStatus,
 			"apply":   cmdApply,
+			"event":   cmdEvent,
 		},
 	})
+}
+
+// publishCatalogue does what the manager does with the fleet repository: that of the template.
+func publishCatalogue(t *testing.T) {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.CopyFS(dir, template.Fleet()); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.CopyFS(filepath.Join(dir, "charts", "cluster"), charts.Cluster()); err != nil {
+		t.Fatal(err)
+	}
+	f, err := fleet.Load(os.DirFS(dir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := json.Marshal(f.Catalog())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, obj := range []client.Object{
+		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "kargo-system"}},
+		&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "kargo-system", Name: "fleet-catalog"},
+			Data: map[string]string{"catalog.json": string(data)}},
+	} {
+		if err := env.Client.Create(t.Context(), obj); client.IgnoreAlreadyExists(err) != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 // cmdExits runs a program and checks its exit code: exits CODE PROGRAM [ARG...].
@@ -179,3 +214,15 @@ func writeKubeconfig(t *testing.T, path string) {
 
 // deadline is how long a test may wait for something that should happen at once.
 const deadline = 30 * time.Second
+
+// cmdEvent tells of a cluster: event NAMESPACE/NAME REASON MESSAGE.
+func cmdEvent(ts *testscript.TestScript, _ bool, args []string) {
+	namespace, name := filepath.Split(args[0])
+	w := &v1alpha1.WorkloadCluster{}
+	ts.Check(env.Client.Get(context.Background(), client.ObjectKey{Namespace: filepath.Clean(namespace), Name: name}, w))
+	ts.Check(env.Client.Create(context.Background(), &corev1.Event{
+		ObjectMeta:     metav1.ObjectMeta{Namespace: w.Namespace, GenerateName: name},
+		InvolvedObject: corev1.ObjectReference{Kind: "WorkloadCluster", Namespace: w.Namespace, Name: w.Name, UID: w.UID},
+		Type:           corev1.EventTypeWarning, Reason: args[1], Message: args[2], LastTimestamp: metav1.Now(),
+	}))
+}

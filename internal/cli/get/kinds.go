@@ -135,10 +135,10 @@ func source(w *v1alpha1.WorkloadCluster) string {
 func version(w *v1alpha1.WorkloadCluster) string {
 	is, wanted := w.Status.ControlPlane.Version, w.Spec.KubernetesVersion
 	switch {
-	case is == "":
-		return orDash(wanted)
+	case is == "" && wanted == "":
+		return "-"
 	case wanted != "" && wanted != is:
-		return is + "→" + wanted
+		return is + "→" + wanted // "→1.34" while there is nothing yet
 	default:
 		return is
 	}
