@@ -2,18 +2,22 @@ package local
 
 import (
 	"context"
-	"os"
-	"path/filepath"
 
-	"kargo.dev/kargo/charts"
 	"kargo.dev/kargo/internal/local/components"
 	"kargo.dev/kargo/internal/local/gitserver"
+	"kargo.dev/kargo/internal/scaffold"
 )
 
 // repository makes the fleet repository, the first time, and serves it.
 func (u *up) repository(ctx context.Context) error {
 	repository := u.Profile.FleetRepository()
-	created, err := gitserver.EnsureRepository(ctx, repository, func(dir string) error { return fillFleet(ctx, dir) })
+	created, err := gitserver.EnsureRepository(ctx, repository, func(dir string) error {
+		_, err := scaffold.InitFleet(ctx, scaffold.Options{
+			Dir: dir, Local: true, Example: true, Source: scaffold.SourceAuto,
+			Progress: func(line string) { u.Progress.Note("%s", line) },
+		})
+		return err
+	})
 	if err != nil {
 		return err
 	}
@@ -24,8 +28,4 @@ func (u *up) repository(ctx context.Context) error {
 		return err
 	}
 	return u.run(ctx, components.Git)
-}
-
-func fillFleet(_ context.Context, dir string) error {
-	return os.CopyFS(filepath.Join(dir, "charts", "cluster"), charts.Cluster())
 }

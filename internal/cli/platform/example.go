@@ -45,7 +45,7 @@ func (e example) create(ctx context.Context) error {
 
 // wait until all clusters are ready. Those that cannot get so without a change
 // are told, unless they are new: then they are the example's, which must work.
-func (e example) wait(ctx context.Context) error {
+func (e example) wait(ctx context.Context, timeout time.Duration) error {
 	c, err := e.factory.Client()
 	if err != nil {
 		return err
@@ -68,10 +68,6 @@ func (e example) wait(ctx context.Context) error {
 	}
 	if len(waited) == 0 {
 		return nil
-	}
-	timeout := defaultUpTimeout
-	if deadline, ok := ctx.Deadline(); ok {
-		timeout = time.Until(deadline)
 	}
 	err = progress.Waiter{
 		Client: c, Clock: e.factory.Clock, IO: e.factory.IO,

@@ -69,10 +69,10 @@ func (o *UpOptions) Run(ctx context.Context) error {
 		return err
 	}
 	start := o.Clock.Now()
-	ctx, cancel := context.WithTimeout(ctx, o.Timeout)
+	within, cancel := context.WithTimeout(ctx, o.Timeout)
 	defer cancel()
 	bin := filepath.Dir(o.Executable)
-	platform, err := local.Up(ctx, local.Options{
+	platform, err := local.Up(within, local.Options{
 		Profile: p,
 		Search:  engine.SearchFromEnv(o.EngineDir, os.Getenv),
 		Programs: components.Programs{
@@ -86,11 +86,11 @@ func (o *UpOptions) Run(ctx context.Context) error {
 	}
 	e := example{factory: o.Factory, profile: p, platform: platform}
 	if !o.NoExample && !platform.Example {
-		if err := e.create(ctx); err != nil {
+		if err := e.create(within); err != nil {
 			return err
 		}
 	}
-	if err := e.wait(ctx); err != nil {
+	if err := e.wait(ctx, o.Timeout-o.Clock.Since(start)); err != nil {
 		return err
 	}
 	return o.summary(ctx, p, o.Clock.Since(start))
