@@ -152,21 +152,22 @@ func (sc scope) unbind(a *address) error {
 }
 
 func (r *request) disassociateAddress() (any, error) {
-	id, err := r.form.need("AssociationId")
+	id, err := r.need("AssociationId")
 	if err != nil {
 		return nil, err
 	}
-	for _, a := range r.addresses.where(r.scope, func(a *address) bool { return a.AssociationID == id }) {
-		eni, err := r.interfaces.get(r.scope, a.InterfaceID)
-		if err == nil && eni.RequesterManaged {
-			return nil, api.Errorf("AuthFailure", "You do not have permission to access the specified resource.")
-		}
-		if err := r.unbind(&a); err != nil {
-			return nil, err
-		}
-		return done()
+	bound := r.addresses.where(r.scope, func(a *address) bool { return a.AssociationID == id })
+	if len(bound) == 0 {
+		return nil, api.Errorf("InvalidAssociationID.NotFound", "The association ID '%s' does not exist", id)
 	}
-	return nil, api.Errorf("InvalidAssociationID.NotFound", "The association ID '%s' does not exist", id)
+	eni, err := r.interfaces.get(r.scope, bound[0].InterfaceID)
+	if err == nil && eni.RequesterManaged {
+		return nil, api.Errorf("AuthFailure", "You do not have permission to access the specified resource.")
+	}
+	if err := r.unbind(&bound[0]); err != nil {
+		return nil, err
+	}
+	return done()
 }
 
 func (r *request) releaseAddress() (any, error) {

@@ -52,7 +52,7 @@ func overlaps(a, b string) bool {
 
 // secondaryCIDR reads and checks the block that a request adds to a VPC.
 func (r *request) secondaryCIDR(v *vpc) (netip.Prefix, error) {
-	block, err := r.form.need("CidrBlock")
+	block, err := r.need("CidrBlock")
 	if err != nil {
 		return netip.Prefix{}, err
 	}

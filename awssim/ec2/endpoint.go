@@ -77,7 +77,7 @@ func (r *request) createVPCEndpoint() (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	service, err := r.form.need("ServiceName")
+	service, err := r.need("ServiceName")
 	if err != nil {
 		return nil, err
 	}

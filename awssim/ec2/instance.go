@@ -219,7 +219,7 @@ func (r *request) runInstances() (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	image, err := r.form.need("ImageId")
+	image, err := r.need("ImageId")
 	if err != nil {
 		return nil, err
 	}

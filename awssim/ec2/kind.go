@@ -92,7 +92,7 @@ func (k *kind[T]) get(sc scope, id string) (*T, error) {
 
 // need returns the resource that a required parameter names.
 func (k *kind[T]) need(r *request, param string) (*T, error) {
-	id, err := r.form.need(param)
+	id, err := r.need(param)
 	if err != nil {
 		return nil, err
 	}

@@ -157,7 +157,7 @@ func (t *launchTemplate) setDefault(number int) {
 }
 
 func (r *request) createLaunchTemplate() (any, error) {
-	name, err := r.form.need("LaunchTemplateName")
+	name, err := r.need("LaunchTemplateName")
 	if err != nil {
 		return nil, err
 	}

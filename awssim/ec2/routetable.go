@@ -191,7 +191,7 @@ func (r *request) associateRouteTable() (any, error) {
 
 // association finds an association of a route table.
 func (r *request) association() (*routeTable, int, error) {
-	id, err := r.form.need("AssociationId")
+	id, err := r.need("AssociationId")
 	if err != nil {
 		return nil, 0, err
 	}

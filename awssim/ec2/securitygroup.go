@@ -115,11 +115,11 @@ func (r *request) describeSecurityGroups() (any, error) {
 }
 
 func (r *request) createSecurityGroup() (any, error) {
-	name, err := r.form.need("GroupName")
+	name, err := r.need("GroupName")
 	if err != nil {
 		return nil, err
 	}
-	description, err := r.form.need("GroupDescription")
+	description, err := r.need("GroupDescription")
 	if err != nil {
 		return nil, err
 	}

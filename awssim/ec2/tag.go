@@ -129,7 +129,7 @@ func tagOperations() map[string]handler {
 }
 
 func (r *request) createTags() (any, error) {
-	tags := r.form.tags()
+	tags := r.tags()
 	if len(tags) == 0 {
 		return nil, api.Errorf("MissingParameter", "The request must contain the parameter Tag")
 	}

@@ -95,7 +95,7 @@ func (sc scope) hasVPC(id string) bool {
 }
 
 func (r *request) createVPC() (any, error) {
-	block, err := r.form.need("CidrBlock")
+	block, err := r.need("CidrBlock")
 	if err != nil {
 		return nil, err
 	}
@@ -210,7 +210,7 @@ func (r *request) describeVPCAttribute() (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	name, err := r.form.need("Attribute")
+	name, err := r.need("Attribute")
 	if err != nil {
 		return nil, err
 	}
@@ -281,7 +281,7 @@ func (r *request) associateVPCCIDR() (any, error) {
 }
 
 func (r *request) disassociateVPCCIDR() (any, error) {
-	id, err := r.form.need("AssociationId")
+	id, err := r.need("AssociationId")
 	if err != nil {
 		return nil, err
 	}
