@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"strconv"
+	"strings"
 
 	clusterv1beta1 "sigs.k8s.io/cluster-api/api/core/v1beta1"
 
@@ -47,6 +48,9 @@ func (r *Reconciler) observeControlPlane(ctx context.Context, s *scope) (string,
 
 // endpoint spells CAPA's host and port as a URL; CAPA puts a whole URL into the host.
 func endpoint(e clusterv1beta1.APIEndpoint) string {
+	if strings.Contains(e.Host, "://") {
+		return e.Host
+	}
 	if _, _, err := net.SplitHostPort(e.Host); err == nil || e.Port == 0 || e.Port == 443 {
 		return "https://" + e.Host
 	}
