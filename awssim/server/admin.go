@@ -70,9 +70,9 @@ func (s *Server) listCalls(w http.ResponseWriter, r *http.Request) {
 	}
 	calls, last := s.calls.find(f)
 	reply(w, struct {
-		Count int     `json:"count"`
-		Last  int64   `json:"last"` // for the next since
-		Items []Entry `json:"items"`
+		Count int               `json:"count"`
+		Last  int64             `json:"last"`  // for the next since
+		Items []json.RawMessage `json:"items"` // of Entry
 	}{len(calls), last, calls})
 }
 

@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 	"sync"
 	"time"
 )
@@ -52,11 +53,19 @@ func (x *exchange) entry(a answer, took time.Duration) Entry {
 	return e
 }
 
+// recorded is an entry as it is kept: encoded, which takes a third of the memory,
+// beside what it is found by.
+type recorded struct {
+	n                           int64
+	account, service, operation string
+	line                        json.RawMessage
+}
+
 // recorder keeps the last calls in memory and appends all to a file.
 type recorder struct {
 	mu   sync.Mutex
 	last int64
-	ring []Entry // in order; the oldest are cut off
+	ring []recorded // in order; the oldest are cut off
 	path string
 	file *os.File
 	size int64
@@ -113,17 +122,17 @@ func (r *recorder) reread(path string) error {
 		var e Entry
 		// The first line may be cut by the seek, the last one by a kill.
 		if json.Unmarshal(scanner.Bytes(), &e) == nil && e.N > r.last {
-			r.keep(e)
+			r.keep(e, slices.Clone(scanner.Bytes()))
 		}
 	}
 	return scanner.Err()
 }
 
-func (r *recorder) keep(e Entry) {
+func (r *recorder) keep(e Entry, line []byte) {
 	r.last = e.N
-	r.ring = append(r.ring, e)
+	r.ring = append(r.ring, recorded{e.N, e.Account, e.Service, e.Operation, line})
 	if len(r.ring) > ringSize+ringSize/4 {
-		r.ring = append([]Entry(nil), r.ring[len(r.ring)-ringSize:]...)
+		r.ring = slices.Clone(r.ring[len(r.ring)-ringSize:])
 	}
 }
 
@@ -138,18 +147,18 @@ func (r *recorder) record(e Entry) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	e.N = r.last + 1
-	r.keep(e)
-	if r.file == nil {
-		return
-	}
 	line, err := json.Marshal(e)
 	if err != nil {
-		return // all of an entry is plain JSON
+		return // cannot be: all of an entry is plain JSON
+	}
+	r.keep(e, line)
+	if r.file == nil {
+		return
 	}
 	if r.size > maxCallLog {
 		r.rotate()
 	}
-	n, _ := r.file.Write(append(line, '\n')) // a full disk must not stop the simulator
+	n, _ := r.file.Write(append(slices.Clip(line), '\n')) // a full disk must not stop the simulator
 	r.size += int64(n)
 }
 
@@ -172,14 +181,14 @@ type filter struct {
 
 // find returns the calls after since that are still in memory, and the number
 // of the last call of all.
-func (r *recorder) find(f filter) ([]Entry, int64) {
+func (r *recorder) find(f filter) ([]json.RawMessage, int64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	found := []Entry{}
+	found := []json.RawMessage{}
 	for _, e := range r.ring {
-		if e.N > f.since && (f.account == "" || f.account == e.Account) && (f.service == "" || f.service == e.Service) &&
-			(f.operation == "" || f.operation == e.Operation) {
-			found = append(found, e)
+		if e.n > f.since && (f.account == "" || f.account == e.account) && (f.service == "" || f.service == e.service) &&
+			(f.operation == "" || f.operation == e.operation) {
+			found = append(found, e.line)
 		}
 	}
 	return found, r.last

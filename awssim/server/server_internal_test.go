@@ -319,7 +319,11 @@ func TestRecorder(t *testing.T) {
 	}
 	entries, last := r.find(filter{since: 2})
 	var got []string
-	for _, e := range entries {
+	for _, line := range entries {
+		var e Entry
+		if err := json.Unmarshal(line, &e); err != nil {
+			t.Fatal(err)
+		}
 		got = append(got, fmt.Sprintf("%d %s", e.N, e.Operation))
 	}
 	if diff := cmp.Diff([]string{"3 A", "4 B", "5 B", "6 C"}, got); diff != "" || last != 6 {

@@ -101,6 +101,8 @@ type table struct {
 	name string
 	db   *bbolt.DB
 
+	// writing is held over a write to disk; mu, which readers wait for, is not.
+	writing  sync.Mutex
 	mu       sync.RWMutex
 	global   bool
 	accounts map[string]map[Key][]byte
@@ -149,9 +151,9 @@ func (t *table) put(k Key, raw []byte) error {
 	if err != nil {
 		return fmt.Errorf("store %s: %w", t.name, err)
 	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if owner, ok := t.owners[k.ID]; ok && t.global && owner != k.Account {
+	t.writing.Lock()
+	defer t.writing.Unlock()
+	if owner, ok := t.owner(k.ID); ok && owner != k.Account {
 		return fmt.Errorf("store %s %s of account %s: %w (%s)", t.name, k.ID, k.Account, ErrOwned, owner)
 	}
 	err = t.db.Update(func(tx *bbolt.Tx) error {
@@ -164,6 +166,8 @@ func (t *table) put(k Key, raw []byte) error {
 	if err != nil {
 		return fmt.Errorf("store %s %s: %w", t.name, k.ID, err)
 	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	t.set(k, raw)
 	return nil
 }
@@ -173,9 +177,9 @@ func (t *table) delete(k Key) error {
 	if err != nil {
 		return fmt.Errorf("delete from %s: %w", t.name, err)
 	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if _, ok := t.accounts[k.Account][k]; !ok {
+	t.writing.Lock()
+	defer t.writing.Unlock()
+	if _, ok := t.get(k); !ok {
 		return nil
 	}
 	err = t.db.Update(func(tx *bbolt.Tx) error {
@@ -187,6 +191,8 @@ func (t *table) delete(k Key) error {
 	if err != nil {
 		return fmt.Errorf("delete %s %s: %w", t.name, k.ID, err)
 	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	delete(t.accounts[k.Account], k)
 	if t.owners[k.ID] == k.Account {
 		delete(t.owners, k.ID)
