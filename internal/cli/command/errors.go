@@ -1,6 +1,7 @@
 package command
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -94,7 +95,7 @@ func hintFor(err error) string {
 	}
 	var dial *net.OpError
 	switch {
-	case errors.As(err, &dial):
+	case errors.As(err, &dial), errors.Is(err, context.DeadlineExceeded):
 		return "the management cluster does not answer: see `kargoctl status`, start the local platform with `kargoctl up`, or name another cluster with --profile, --kubeconfig or --context"
 	case apierrors.IsUnauthorized(err):
 		return "the management cluster does not know you: log in again, or name another user with --kubeconfig or --context"
