@@ -6,6 +6,8 @@ import (
 	"io/fs"
 )
 
+//go:generate go run ../hack/chartdocs ../docs/reference/cluster-chart.md
+
 //go:embed all:cluster all:kargo
 var files embed.FS
 

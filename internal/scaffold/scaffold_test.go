@@ -3,6 +3,7 @@ package scaffold
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,8 +12,11 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"sigs.k8s.io/yaml"
 
+	"kargo.dev/kargo/api/v1alpha1"
 	"kargo.dev/kargo/internal/fleet"
+	"kargo.dev/kargo/template"
 )
 
 // made is a fleet repository made from Go modules, once for all tests.
@@ -219,6 +223,44 @@ func TestVerifyFindsAMissingAddonVersion(t *testing.T) {
 	var at *fleet.FileError
 	if err == nil || !errors.As(err, &at) || !strings.Contains(err.Error(), "Kubernetes 1.37 in environment nonprod: render the cluster chart: eksAddons.coredns has no version") {
 		t.Errorf("a tested version that does not render is not found: %v", err)
+	}
+}
+
+// TestExample checks the example's teams and accounts against the API's types and
+// the fleet's environments.
+func TestExample(t *testing.T) {
+	f, err := fleet.Load(os.DirFS(repository(t)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	teams := map[string]bool{}
+	err = fs.WalkDir(template.Example(), "management/teams", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		data, err := fs.ReadFile(template.Example(), name)
+		for document := range strings.SplitSeq(string(data), "\n---\n") {
+			switch {
+			case strings.Contains(document, "kind: Team\n"):
+				var team v1alpha1.Team
+				if err := yaml.UnmarshalStrict([]byte(document), &team); err != nil {
+					t.Errorf("%s: %v", name, err)
+				}
+				teams[team.Name] = true
+			case strings.Contains(document, "kind: Account\n"):
+				var account v1alpha1.Account
+				if err := yaml.UnmarshalStrict([]byte(document), &account); err != nil {
+					t.Errorf("%s: %v", name, err)
+				}
+				if !teams[account.Namespace] || f.Environments[account.Spec.Environment] == nil {
+					t.Errorf("%s: account %s is of an unknown team or environment", name, account.Name)
+				}
+			}
+		}
+		return err
+	})
+	if err != nil || len(teams) != 2 {
+		t.Errorf("teams %v, error %v", teams, err)
 	}
 }
 

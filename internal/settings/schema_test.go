@@ -156,7 +156,7 @@ func TestSchemaDescribesTheChart(t *testing.T) {
 	defaults := Merge(Layer{Values: d.Values})
 	described := 0
 	for field := range chartSchema(t).Fields() {
-		if field.Description == "" && !strings.Contains(field.Path, ".labels.") {
+		if field.Description == "" {
 			t.Errorf("%s has no description", field.Path)
 		}
 		if strings.Contains(field.Path, Placeholder) {
