@@ -88,6 +88,9 @@ func (u *up) kubeconfigs() error {
 			return err
 		}
 	}
-	_, err := gitserver.EnsureCredential(u.Profile.GitCredentials(), u.layout.URL(components.PortGit, ""))
-	return err
+	credential, err := gitserver.EnsureCredential(u.Profile.GitPassword())
+	if err != nil {
+		return err
+	}
+	return credential.WriteStore(u.Profile.GitCredentials(), u.layout.URL(components.PortGit, ""))
 }

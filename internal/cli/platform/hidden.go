@@ -41,7 +41,7 @@ func NewCmdSupervise(f *command.Factory) *cobra.Command {
 
 // NewCmdServeGit makes `serve-git`, the platform's Git server.
 func NewCmdServeGit(f *command.Factory) *cobra.Command {
-	var root, listen, credentials string
+	var root, listen, passwordFile string
 	cmd := &cobra.Command{
 		Use:    "serve-git",
 		Short:  "Serve bare Git repositories over HTTP (started by up)",
@@ -50,7 +50,7 @@ func NewCmdServeGit(f *command.Factory) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGTERM, syscall.SIGINT)
 			defer stop()
-			credential, err := gitserver.ReadCredential(credentials)
+			credential, err := gitserver.ReadCredential(passwordFile)
 			if err != nil {
 				return err
 			}
@@ -65,8 +65,8 @@ func NewCmdServeGit(f *command.Factory) *cobra.Command {
 	}
 	cmd.Flags().StringVar(&root, "root", "", "directory of the repositories")
 	cmd.Flags().StringVar(&listen, "listen", "127.0.0.1:0", "address to listen on")
-	cmd.Flags().StringVar(&credentials, "credentials", "", "file with the write credential")
-	for _, name := range []string{"root", "credentials"} {
+	cmd.Flags().StringVar(&passwordFile, "password-file", "", "file with the password for pushing")
+	for _, name := range []string{"root", "password-file"} {
 		_ = cmd.MarkFlagRequired(name)
 	}
 	return cmd

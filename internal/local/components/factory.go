@@ -101,7 +101,7 @@ func (l Layout) git() process.Spec {
 	return process.Spec{
 		Name: Git, Path: l.Programs.Kargoctl,
 		Args: []string{
-			"serve-git", "--root=" + l.Profile.GitRoot(), "--credentials=" + l.Profile.GitCredentials(),
+			"serve-git", "--root=" + l.Profile.GitRoot(), "--password-file=" + l.Profile.GitPassword(),
 			"--listen=" + l.Addr(PortGit),
 		},
 		Env:      env(50),

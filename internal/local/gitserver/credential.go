@@ -17,34 +17,41 @@ type Credential struct {
 	Username, Password string
 }
 
-// EnsureCredential reads the credential from a file in the format of
-// git-credential-store, or makes one. base is the server's URL, which the file
-// names too; the file follows when it changes.
-func EnsureCredential(path, base string) (Credential, error) {
-	c, err := ReadCredential(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		c = Credential{Username: "kargo", Password: rand.Text()}
-	} else if err != nil {
-		return Credential{}, err
+// pusher is the name that goes with the password.
+const pusher = "kargo"
+
+// EnsureCredential returns the credential whose password lies in a file, made
+// if there is none.
+func EnsureCredential(passwordFile string) (Credential, error) {
+	c, err := ReadCredential(passwordFile)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return c, err
 	}
-	u, err := url.Parse(base)
-	if err != nil {
-		return Credential{}, fmt.Errorf("git server's URL %q: %w", base, err)
-	}
-	line := (&url.URL{Scheme: u.Scheme, Host: u.Host, User: url.UserPassword(c.Username, c.Password)}).String()
-	return c, profile.WriteFile(path, []byte(line+"\n"), 0o600)
+	c = Credential{Username: pusher, Password: rand.Text()}
+	return c, profile.WriteFile(passwordFile, []byte(c.Password+"\n"), 0o600)
 }
 
-// ReadCredential reads the credential that EnsureCredential wrote.
-func ReadCredential(path string) (Credential, error) {
-	b, err := os.ReadFile(path)
+// ReadCredential reads the credential that EnsureCredential made.
+func ReadCredential(passwordFile string) (Credential, error) {
+	b, err := os.ReadFile(passwordFile)
 	if err != nil {
-		return Credential{}, fmt.Errorf("read the write credential: %w", err)
+		return Credential{}, fmt.Errorf("read the password for pushing: %w", err)
 	}
-	u, err := url.Parse(strings.TrimSpace(string(b)))
-	if err != nil || u.User == nil {
-		return Credential{}, fmt.Errorf("the write credential in %s is not of the form http://user:password@host; remove the file to get a new one", path)
+	password := strings.TrimSpace(string(b))
+	if password == "" {
+		return Credential{}, fmt.Errorf("%s is empty: remove it to get a new password for pushing", passwordFile)
 	}
-	password, _ := u.User.Password()
-	return Credential{Username: u.User.Username(), Password: password}, nil
+	return Credential{Username: pusher, Password: password}, nil
+}
+
+// WriteStore writes a file for `git -c credential.helper="store --file=..."`,
+// which lets Git push to the server at base. Git rewrites the file in a
+// spelling of its own and erases what was refused, so it is only ever written.
+func (c Credential) WriteStore(path, base string) error {
+	u, err := url.Parse(base)
+	if err != nil {
+		return fmt.Errorf("git server's URL %q: %w", base, err)
+	}
+	line := url.URL{Scheme: u.Scheme, Host: u.Host, User: url.UserPassword(c.Username, c.Password)}
+	return profile.WriteFile(path, []byte(line.String()+"\n"), 0o600)
 }

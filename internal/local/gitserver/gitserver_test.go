@@ -71,8 +71,11 @@ func newFixture(t *testing.T) *fixture {
 	server := httptest.NewUnstartedServer(nil)
 	server.Start()
 	t.Cleanup(server.Close)
-	credential, err := EnsureCredential(f.credentials, server.URL)
+	credential, err := EnsureCredential(filepath.Join(dir, "password"))
 	if err != nil {
+		t.Fatal(err)
+	}
+	if err := credential.WriteStore(f.credentials, server.URL); err != nil {
 		t.Fatal(err)
 	}
 	server.Config.Handler, err = Handler(Options{Root: filepath.Dir(f.repository), Credential: credential})
@@ -233,21 +236,37 @@ func TestEnsureRepositoryKeepsWhatIsThere(t *testing.T) {
 	}
 }
 
-func TestEnsureCredentialFollowsTheURL(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "credentials")
-	first, err := EnsureCredential(path, "http://127.0.0.1:1")
+func TestCredentialOutlivesGitsOwnWrites(t *testing.T) {
+	dir := t.TempDir()
+	password, store := filepath.Join(dir, "password"), filepath.Join(dir, "credentials")
+	first, err := EnsureCredential(password)
 	if err != nil {
 		t.Fatal(err)
 	}
-	second, err := EnsureCredential(path, "http://127.0.0.1:2")
+	if err := first.WriteStore(store, "http://127.0.0.1:1"); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(store, nil, 0o600); err != nil { // as Git does when the password was refused
+		t.Fatal(err)
+	}
+	second, err := EnsureCredential(password)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(first, second); diff != "" {
-		t.Errorf("the credential changed with the port:\n%s", diff)
+		t.Errorf("the credential changed:\n%s", diff)
 	}
-	b, err := os.ReadFile(path)
-	if err != nil || !strings.Contains(string(b), "127.0.0.1:2") {
-		t.Errorf("the file does not name the new address: %s (%v)", b, err)
+	if err := second.WriteStore(store, "http://127.0.0.1:2"); err != nil {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile(store)
+	if want := "http://kargo:" + first.Password + "@127.0.0.1:2\n"; err != nil || string(b) != want {
+		t.Errorf("the store holds %q (%v), want %q", b, err, want)
+	}
+	if err := os.WriteFile(password, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := EnsureCredential(password); err == nil {
+		t.Error("an empty password is taken")
 	}
 }

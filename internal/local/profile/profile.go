@@ -125,6 +125,9 @@ func (p Profile) FleetRepository() string { return filepath.Join(p.GitRoot(), "f
 // GitCredentials is the write credential of the Git server, in the format of git-credential-store.
 func (p Profile) GitCredentials() string { return p.Path("git", "credentials") }
 
+// GitPassword is the password of the write credential, as the Git server knows it.
+func (p Profile) GitPassword() string { return p.Path("git", "password") }
+
 // AWSConfig and AWSCredentials are configuration for AWS clients, with a
 // section per account of the simulated organisation.
 func (p Profile) AWSConfig() string { return p.Path("aws", "config") }
