@@ -29,6 +29,8 @@ const (
 	groupPlatform = "platform"
 )
 
+//go:generate go run kargo.dev/kargo/hack/clidocs ../../docs/reference/kargoctl.md
+
 // NewCmdRoot makes kargoctl.
 func NewCmdRoot(f *command.Factory) *cobra.Command {
 	root := command.NewGroup("kargoctl", "Create, change and watch clusters of the KARGO platform")

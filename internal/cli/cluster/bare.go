@@ -61,7 +61,7 @@ func findBare(ctx context.Context, c client.Client, cfg *rest.Config, name strin
 		Name:      cluster.GetAnnotations()["meta.helm.sh/release-name"],
 	}}
 	if b.key.Name == "" {
-		return nil, fmt.Errorf("Cluster %s/%s was not made by Helm: only clusters made from charts/cluster can be taken over", namespace, name)
+		return nil, fmt.Errorf("the Cluster %s/%s was not made by Helm: only clusters made from charts/cluster can be taken over", namespace, name)
 	}
 	records, err := records(cfg, b.key.Namespace)
 	if err != nil {
@@ -73,7 +73,7 @@ func findBare(ctx context.Context, c client.Client, cfg *rest.Config, name strin
 	}
 	release, ok := found.(*releasev1.Release)
 	if !ok || release.Chart == nil || release.Chart.Metadata == nil {
-		return nil, fmt.Errorf("Helm release %s has no record this kargoctl understands", b.key)
+		return nil, fmt.Errorf("the Helm release %s has no record this kargoctl understands", b.key)
 	}
 	b.release = release
 	if b.schema, err = settings.ParseSchema(release.Chart.Schema); err != nil {
@@ -86,7 +86,7 @@ func findBare(ctx context.Context, c client.Client, cfg *rest.Config, name strin
 func (b *bareCluster) belongsTo(team string, account *v1alpha1.Account) error {
 	identity, ok := b.release.Config["cluster"].(map[string]any)
 	if !ok {
-		return fmt.Errorf("Helm release %s has no values under cluster: it was not made from the cluster chart", b.key)
+		return fmt.Errorf("the Helm release %s has no values under cluster: it was not made from the cluster chart", b.key)
 	}
 	var errs []error
 	for _, must := range []struct{ key, be string }{
@@ -241,7 +241,7 @@ func removeRelease(cfg *rest.Config, namespace, name string) (int, error) {
 	for _, r := range history {
 		release, ok := r.(*releasev1.Release)
 		if !ok {
-			return 0, fmt.Errorf("Helm release %s/%s has a record this kargoctl does not understand", namespace, name)
+			return 0, fmt.Errorf("the Helm release %s/%s has a record this kargoctl does not understand", namespace, name)
 		}
 		if _, err := records.Delete(name, release.Version); err != nil && !errors.Is(err, driver.ErrReleaseNotFound) {
 			return 0, fmt.Errorf("cannot remove revision %d of Helm release %s/%s: %w", release.Version, namespace, name, err)

@@ -15,17 +15,17 @@ import (
 // Lister returns the names that may stand at a place of a command line.
 type Lister func(ctx context.Context, c client.Reader, namespace string) ([]string, error)
 
-// Clusters, Accounts and Teams list the names of what exists.
+// Clusters lists the names of the clusters that exist.
 func Clusters(ctx context.Context, c client.Reader, namespace string) ([]string, error) {
 	return List(ctx, c, &v1alpha1.WorkloadClusterList{}, namespace)
 }
 
-// Accounts see Clusters.
+// Accounts lists the names of the accounts that exist.
 func Accounts(ctx context.Context, c client.Reader, namespace string) ([]string, error) {
 	return List(ctx, c, &v1alpha1.AccountList{}, namespace)
 }
 
-// Teams see Clusters.
+// Teams lists the names of the teams that exist.
 func Teams(ctx context.Context, c client.Reader, _ string) ([]string, error) {
 	return List(ctx, c, &v1alpha1.TeamList{}, "")
 }
@@ -58,7 +58,7 @@ func Complete(f *command.Factory, list Lister, team *string, max int) cobra.Comp
 	}
 }
 
-// Flavors and Releases list what the fleet repository offers.
+// Flavors lists the flavors that the fleet repository offers.
 func Flavors(ctx context.Context, c client.Reader, _ string) ([]string, error) {
 	offer, err := catalogue.Read(ctx, c)
 	if err != nil {

@@ -138,9 +138,10 @@ func (d *Display) draw() {
 	var b strings.Builder
 	for _, l := range d.lines {
 		at := ""
-		if l.State == Done || l.State == Failed {
+		switch l.State {
+		case Done, Failed:
 			at = d.elapsed(d.since[l.Title])
-		} else if l.State == Working {
+		case Working:
 			at = d.elapsed(d.clock.Now())
 		}
 		text := fmt.Sprintf("%-15s %7s  %s", l.Title, at, oneLine(l.Message))
