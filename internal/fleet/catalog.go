@@ -17,6 +17,8 @@ type Catalog struct {
 	Environments []CatalogEnvironment `json:"environments"`
 	// Schema of the settings, a JSON schema.
 	Schema json.RawMessage `json:"schema"`
+
+	parsed *settings.Schema // nil in a catalogue that was read
 }
 
 // CatalogFlavor is a flavor that clusters may have.
@@ -37,7 +39,7 @@ type CatalogEnvironment struct {
 
 // Catalog sums up what the repository offers.
 func (f *Fleet) Catalog() *Catalog {
-	c := &Catalog{Name: f.Name, Schema: f.Schema.Raw()}
+	c := &Catalog{Name: f.Name, Schema: f.Schema.Raw(), parsed: f.Schema}
 	for _, name := range f.FlavorNames() {
 		flavor := f.Flavors[name]
 		c.Flavors = append(c.Flavors, CatalogFlavor{
@@ -64,6 +66,14 @@ func ParseCatalog(data []byte) (*Catalog, error) {
 		c.Environments[i].Settings = settings.Normalize(c.Environments[i].Settings)
 	}
 	return c, nil
+}
+
+// Settings is the schema of the settings, parsed.
+func (c *Catalog) Settings() (*settings.Schema, error) {
+	if c.parsed != nil {
+		return c.parsed, nil
+	}
+	return settings.ParseSchema(c.Schema)
 }
 
 // Flavor finds a flavor by name.
@@ -121,7 +131,7 @@ func (c *Catalog) Check(r Request) []settings.Problem {
 	if r.KubernetesVersion != "" && known && !slices.Contains(flavor.Kubernetes.Tested, r.KubernetesVersion) {
 		fail("kubernetesVersion", "flavor %s is not tested with %s: there are %s", r.Flavor, r.KubernetesVersion, strings.Join(flavor.Kubernetes.Tested, ", "))
 	}
-	schema, err := settings.ParseSchema(c.Schema)
+	schema, err := c.Settings()
 	if err != nil {
 		return append(problems, settings.Problem{Message: err.Error()})
 	}

@@ -3,6 +3,7 @@ package scaffold
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -19,30 +20,33 @@ import (
 	"kargo.dev/kargo/template"
 )
 
+// madeDir is where the tests' fleet repository is made; TestMain sets it.
+var madeDir string
+
 // made is a fleet repository made from Go modules, once for all tests.
-var made = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "kargo-scaffold-")
-	if err != nil {
-		return "", err
-	}
+var made = sync.OnceValue(func() error {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
-	_, err = InitFleet(ctx, Options{Dir: dir, Source: SourceGo, Example: true})
-	return dir, err
+	_, err := InitFleet(ctx, Options{Dir: madeDir, Source: SourceGo, Example: true})
+	return err
 })
 
 func TestMain(m *testing.M) {
-	code := m.Run()
-	if dir, _ := made(); dir != "" {
-		os.RemoveAll(dir)
+	dir, err := os.MkdirTemp("", "kargo-scaffold-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
 	}
+	madeDir = filepath.Join(dir, "fleet")
+	code := m.Run()
+	os.RemoveAll(dir)
 	os.Exit(code)
 }
 
 // repository is a copy of the fleet repository that may be changed.
 func repository(t *testing.T) string {
 	t.Helper()
-	dir, err := made()
+	err := made()
 	if err != nil && strings.Contains(err.Error(), "go mod download") {
 		t.Skipf("SKIPPED, NOTHING IS TESTED: the modules that hold the upstream charts cannot be downloaded: %v", err)
 	}
@@ -50,7 +54,7 @@ func repository(t *testing.T) string {
 		t.Fatal(err)
 	}
 	copied := t.TempDir()
-	if err := os.CopyFS(copied, os.DirFS(dir)); err != nil {
+	if err := os.CopyFS(copied, os.DirFS(madeDir)); err != nil {
 		t.Fatal(err)
 	}
 	return copied
