@@ -6,7 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
-	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -26,25 +26,25 @@ type CreateOptions struct {
 	Client func() (client.WithWatch, error)
 	Output *command.Output
 
-	Name         string
-	OwnerGroups  []string
-	OwnerUsers   []string
-	ViewerGroups []string
-	CostCentre   string
-	Products     []string
-	DryRun       bool
+	Name string
+	// Owners and Viewers as group:NAME or user:NAME.
+	Owners     []string
+	Viewers    []string
+	CostCentre string
+	Products   []string
+	DryRun     bool
 }
 
 // NewCmdCreate makes `create team`.
 func NewCmdCreate(f *command.Factory, runF func(*CreateOptions) error) *cobra.Command {
 	opts := &CreateOptions{IO: f.IO, Clock: f.Clock, Client: f.Client, Output: command.NewOutput()}
 	cmd := &cobra.Command{
-		Use:   "team NAME --owner-group GROUP",
+		Use:   "team NAME --owner group:NAME",
 		Short: "Create a team",
 		Long: `Create a team. Its namespace, which bears its name, holds the team's accounts and
 clusters. What this command has no flag for is declared in a file: see
 "kargoctl apply".`,
-		Example: `  kargoctl create team shop --owner-group shop-admins --cost-centre 4711`,
+		Example: `  kargoctl create team shop --owner group:shop-admins --cost-centre 4711`,
 		Args:    command.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			opts.Name = args[0]
@@ -55,11 +55,10 @@ clusters. What this command has no flag for is declared in a file: see
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringSliceVar(&opts.OwnerGroups, "owner-group", nil, "group that administers the team's objects, repeatable")
-	flags.StringSliceVar(&opts.OwnerUsers, "owner-user", nil, "user who administers the team's objects, repeatable")
-	flags.StringSliceVar(&opts.ViewerGroups, "viewer-group", nil, "group that sees the team's objects, repeatable")
+	flags.StringArrayVar(&opts.Owners, "owner", nil, "who administers the team's objects, as group:NAME or user:NAME, repeatable")
+	flags.StringArrayVar(&opts.Viewers, "viewer", nil, "who sees the team's objects, as group:NAME or user:NAME, repeatable")
 	flags.StringVar(&opts.CostCentre, "cost-centre", "", "cost centre the team's costs are booked on")
-	flags.StringSliceVar(&opts.Products, "product", nil, "product the team builds, repeatable")
+	flags.StringArrayVar(&opts.Products, "product", nil, "product the team builds, repeatable")
 	flags.BoolVar(&opts.DryRun, "dry-run", false, "let the management cluster judge, but change nothing")
 	opts.Output.AddFlags(cmd)
 	cmd.ValidArgsFunction = cobra.NoFileCompletions
@@ -77,8 +76,8 @@ func (o *CreateOptions) validate() error {
 		return command.Usagef("a team cannot be called %q: a name is 2 to 30 lower-case letters and digits, first a letter, without a hyphen", o.Name)
 	case reserved.MatchString(o.Name):
 		return command.Usagef("%q is reserved: default, kube*, kargo* and a + 12 digits are no team names", o.Name)
-	case len(o.OwnerGroups)+len(o.OwnerUsers) == 0:
-		return command.Usagef("whose team is it? Give --owner-group GROUP or --owner-user USER")
+	case len(o.Owners) == 0:
+		return command.Usagef("whose team is it? Give --owner group:NAME or --owner user:NAME")
 	}
 	return o.Output.Validate()
 }
@@ -92,7 +91,10 @@ func (o *CreateOptions) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	t := o.team()
+	t, err := o.team()
+	if err != nil {
+		return err
+	}
 	var opts []client.CreateOption
 	if o.DryRun {
 		opts = append(opts, client.DryRunAll)
@@ -121,23 +123,32 @@ func (o *CreateOptions) Run(ctx context.Context) error {
 	return err
 }
 
-func (o *CreateOptions) team() *v1alpha1.Team {
+func (o *CreateOptions) team() (*v1alpha1.Team, error) {
+	owners, err := subjects("--owner", o.Owners)
+	if err != nil {
+		return nil, err
+	}
+	viewers, err := subjects("--viewer", o.Viewers)
+	if err != nil {
+		return nil, err
+	}
 	return &v1alpha1.Team{
 		TypeMeta:   metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "Team"},
 		ObjectMeta: metav1.ObjectMeta{Name: o.Name},
-		Spec: v1alpha1.TeamSpec{
-			Owners:     slices.Concat(subjects("Group", o.OwnerGroups), subjects("User", o.OwnerUsers)),
-			Viewers:    subjects("Group", o.ViewerGroups),
-			CostCentre: o.CostCentre,
-			Products:   o.Products,
-		},
-	}
+		Spec:       v1alpha1.TeamSpec{Owners: owners, Viewers: viewers, CostCentre: o.CostCentre, Products: o.Products},
+	}, nil
 }
 
-func subjects(kind string, names []string) []v1alpha1.Subject {
+// subjects reads group:NAME and user:NAME; the names may hold colons themselves.
+func subjects(flag string, values []string) ([]v1alpha1.Subject, error) {
 	var all []v1alpha1.Subject
-	for _, name := range names {
-		all = append(all, v1alpha1.Subject{Kind: kind, Name: name})
+	for _, value := range values {
+		kind, name, _ := strings.Cut(value, ":")
+		kinds := map[string]string{"group": "Group", "user": "User"}
+		if kinds[kind] == "" || name == "" {
+			return nil, command.Usagef("%s %q: write it as group:NAME or user:NAME", flag, value)
+		}
+		all = append(all, v1alpha1.Subject{Kind: kinds[kind], Name: name})
 	}
-	return all
+	return all, nil
 }
