@@ -118,7 +118,7 @@ func (l Layout) manager() process.Spec {
 			"--hook-addr=" + l.Addr(PortManagerHook),
 			"--health-addr=" + l.Addr(PortManagerHealth), "--metrics-addr=" + l.Addr(PortManagerMetrics),
 		},
-		Env:      env(50, append(l.factoryAWS(), l.kubeconfig(Manager), "POD_NAMESPACE="+NamespaceKargo)...),
+		Env:      env(30, append(l.factoryAWS(), l.kubeconfig(Manager), "POD_NAMESPACE="+NamespaceKargo)...),
 		ReadyURL: l.URL(PortManagerHealth, "/readyz"),
 	}
 }
