@@ -3,6 +3,11 @@
 package delivery
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	kustomizev1 "github.com/fluxcd/kustomize-controller/api/v1"
@@ -40,6 +45,18 @@ type Options struct {
 	Flavor, Environment string
 	// Settings are the variables that ${...} in the add-ons stands for.
 	Settings map[string]string
+}
+
+// ChecksumVariable is the variable that tells settings apart.
+const ChecksumVariable = "kargoSettingsChecksum"
+
+// Checksum of settings.
+func Checksum(settings map[string]string) string {
+	h := sha256.New()
+	for _, name := range slices.Sorted(maps.Keys(settings)) {
+		fmt.Fprintf(h, "%q=%q\n", name, settings[name])
+	}
+	return hex.EncodeToString(h.Sum(nil))[:16]
 }
 
 // Objects are what has to be in the cluster, in the order to apply.
@@ -87,6 +104,9 @@ func addons(o Options) *kustomizev1.Kustomization {
 			Components:    []string{"../../environments/" + o.Environment},
 			Prune:         true,
 			PostBuild: &kustomizev1.PostBuild{
+				// Settings that change change the generation too, so that what
+				// Flux reports says which settings it is about.
+				Substitute:     map[string]string{ChecksumVariable: Checksum(o.Settings)},
 				SubstituteFrom: []kustomizev1.SubstituteReference{{Kind: "ConfigMap", Name: Settings}},
 			},
 		},

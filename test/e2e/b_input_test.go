@@ -7,10 +7,12 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"kargo.dev/kargo/test/platform"
 )
 
 func TestB_BadInput(t *testing.T) {
-	before := len(suite.clusters(t))
+	before := len(suite.Clusters(t))
 	create := func(flags ...string) []string {
 		return append([]string{"create", "cluster", "bad"}, flags...)
 	}
@@ -29,12 +31,12 @@ func TestB_BadInput(t *testing.T) {
 		"NoTeam":             {2, "team", []string{"create", "cluster", "bad"}},
 		"SkippedVersion":     {1, "one minor", []string{"create", "cluster", "shop-nonprod", "--team", "shop", "--account", "shop-nonprod", "--kubernetes-version", "1.36"}},
 		"WrongConfirmation":  {2, "shop-prod", []string{"delete", "cluster", "shop-prod", "-n", "shop", "--confirm", "shop-pro"}},
-		"TeamName":           {1, "hyphen", []string{"create", "team", "my-team", "--owner", "group:x"}},
+		"TeamName":           {2, "hyphen", []string{"create", "team", "my-team", "--owner", "group:x"}},
 	}
 	for name, tc := range tests {
-		t.Run(name, func(t *testing.T) { suite.mustFail(t, tc.code, tc.why, tc.args...) })
+		t.Run(name, func(t *testing.T) { suite.MustFail(t, tc.code, tc.why, tc.args...) })
 	}
-	if after := len(suite.clusters(t)); after != before {
+	if after := len(suite.Clusters(t)); after != before {
 		t.Errorf("%d clusters after bad input, %d before", after, before)
 	}
 }
@@ -45,10 +47,10 @@ func TestB_ClaimedAccountAndOverlap(t *testing.T) {
 		"Overlap": {"222222222223", "10.16.128.0/17", "overlaps"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := suite.try("create", "account", "bad", "--team", "media", "--id", tc.id, "--environment", "prod", "--region", "eu-central-1", "--cidr", tc.cidr)
-			defer suite.management(t, "delete", "account", "bad", "-n", "media", "--ignore-not-found")
-			if r.code != 1 || !strings.Contains(r.stderr, tc.why) {
-				t.Errorf("exit code %d, want 1 and %q:\n%s%s", r.code, tc.why, r.stdout, r.stderr)
+			r := suite.Try("create", "account", "bad", "--team", "media", "--id", tc.id, "--environment", "prod", "--region", "eu-central-1", "--cidr", tc.cidr)
+			defer suite.Management(t, "delete", "account", "bad", "-n", "media", "--ignore-not-found")
+			if r.Code != 1 || !strings.Contains(r.Stderr, tc.why) {
+				t.Errorf("exit code %d, want 1 and %q:\n%s%s", r.Code, tc.why, r.Stdout, r.Stderr)
 			}
 		})
 	}
@@ -56,7 +58,7 @@ func TestB_ClaimedAccountAndOverlap(t *testing.T) {
 
 // TestB_ClusterAPISamples applies what Cluster API's own quick starts look like.
 func TestB_ClusterAPISamples(t *testing.T) {
-	kubeconfig := suite.status(t).Addresses.Kubeconfig
+	kubeconfig := suite.Status(t).Addresses.Kubeconfig
 	for name, tc := range map[string]struct{ manifest, why string }{
 		"DefaultNamespace": {`{apiVersion: cluster.x-k8s.io/v1beta2, kind: Cluster, metadata: {name: quickstart, namespace: default}, spec: {
 			controlPlaneRef: {apiGroup: controlplane.cluster.x-k8s.io, kind: AWSManagedControlPlane, name: quickstart-control-plane},
@@ -66,9 +68,9 @@ func TestB_ClusterAPISamples(t *testing.T) {
 		"SelfManaged": {`{apiVersion: infrastructure.cluster.x-k8s.io/v1beta2, kind: AWSCluster, metadata: {name: quickstart, namespace: a111111111113}, spec: {region: eu-central-1}}`, "factory's own identity"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := suite.command(tc.manifest, suite.binaries.Kubectl, []string{"KUBECONFIG=" + kubeconfig}, "create", "-f", "-")
-			if r.code == 0 || !strings.Contains(r.stderr, tc.why) {
-				t.Errorf("exit code %d, want a refusal saying %q:\n%s%s", r.code, tc.why, r.stdout, r.stderr)
+			r := suite.Command(tc.manifest, suite.Binaries.Kubectl, []string{"KUBECONFIG=" + kubeconfig}, "create", "-f", "-")
+			if r.Code == 0 || !strings.Contains(r.Stderr, tc.why) {
+				t.Errorf("exit code %d, want a refusal saying %q:\n%s%s", r.Code, tc.why, r.Stdout, r.Stderr)
 			}
 		})
 	}
@@ -76,16 +78,16 @@ func TestB_ClusterAPISamples(t *testing.T) {
 
 // TestB_OccupiedProfile: a second `up` of a running platform changes nothing.
 func TestB_UpAgain(t *testing.T) {
-	before := pids(suite.status(t))
-	suite.must(t, "up")
-	for name, pid := range pids(suite.status(t)) {
+	before := pids(suite.Status(t))
+	suite.Must(t, "up")
+	for name, pid := range pids(suite.Status(t)) {
 		if before[name] != pid {
 			t.Errorf("%s was restarted by a second up", name)
 		}
 	}
 }
 
-func pids(s status) map[string]int {
+func pids(s platform.Status) map[string]int {
 	out := map[string]int{}
 	for _, p := range s.Processes {
 		out[p.Name] = p.PID
@@ -99,8 +101,8 @@ func TestB_NoGit(t *testing.T) {
 	if err := os.Mkdir(empty, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	r := suite.command("", suite.kargoctl, []string{"KARGO_HOME=" + home, "PATH=" + empty}, "up")
-	if r.code != 1 || !strings.Contains(r.stderr, "git") {
-		t.Errorf("without git: exit code %d\n%s", r.code, r.stderr)
+	r := suite.Command("", suite.Kargoctl, []string{"KARGO_HOME=" + home, "PATH=" + empty}, "up")
+	if r.Code != 1 || !strings.Contains(r.Stderr, "git") {
+		t.Errorf("without git: exit code %d\n%s", r.Code, r.Stderr)
 	}
 }

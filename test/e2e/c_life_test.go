@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"kargo.dev/kargo/test/platform"
 )
 
 const (
@@ -21,7 +23,7 @@ const (
 // TestC_LifeOfACluster creates a fifth cluster with one command, changes it,
 // upgrades it and deletes it: the account is as empty as it was.
 func TestC_LifeOfACluster(t *testing.T) {
-	if left := suite.inventory(t, labID); len(left) != 0 {
+	if left := suite.Inventory(t, labID); len(left) != 0 {
 		t.Fatalf("account %s is not empty before: %v", labID, left)
 	}
 	ok := t.Run("Create", func(t *testing.T) { createLab(t) }) &&
@@ -33,36 +35,36 @@ func TestC_LifeOfACluster(t *testing.T) {
 		t.Log("deleting what the failed test left")
 	}
 	t.Run("Delete", func(t *testing.T) { deleteLab(t) })
-	suite.noViolations(t)
+	suite.NoViolations(t)
 }
 
 func createLab(t *testing.T) {
-	r := suite.try("create", "cluster", "lab", "--team", labTeam, "--account", labAccount, "--wait", "--timeout", "10m")
-	if r.code != 0 {
-		t.Fatalf("exit code %d\n%s\n%s", r.code, r.stdout, r.stderr)
+	r := suite.Try("create", "cluster", "lab", "--team", labTeam, "--account", labAccount, "--wait", "--timeout", "10m")
+	if r.Code != 0 {
+		t.Fatalf("exit code %d\n%s\n%s", r.Code, r.Stdout, r.Stderr)
 	}
 	at := -1
 	for _, phase := range []string{"network", "control plane", "nodes", "flux", "add-ons"} {
-		i := strings.Index(strings.ToLower(r.stderr), phase)
+		i := strings.Index(strings.ToLower(r.Stderr), phase)
 		if i < 0 {
-			t.Errorf("progress does not tell of %s:\n%s", phase, r.stderr)
+			t.Errorf("progress does not tell of %s:\n%s", phase, r.Stderr)
 		}
 		at = max(at, i)
 	}
-	c := suite.cluster(t, labTeam, "lab")
-	if c.condition("Ready").Status != "True" || c.Status.AccountID != labID {
+	c := suite.Cluster(t, labTeam, "lab")
+	if c.Condition("Ready").Status != "True" || c.Status.AccountID != labID {
 		t.Errorf("after --wait: %+v", c.Status)
 	}
-	if n := suite.resources(t, "vpc"); n != 1 {
+	if n := resources(t, "vpc"); n != 1 {
 		t.Errorf("%d VPCs in the account, want 1", n)
 	}
 }
 
 // resources counts what the lab account has of a type.
-func (p *platform) resources(t *testing.T, kind string) int {
+func resources(t *testing.T, kind string) int {
 	t.Helper()
 	n := 0
-	for _, r := range p.inventory(t, labID) {
+	for _, r := range suite.Inventory(t, labID) {
 		if r.Type == kind {
 			n++
 		}
@@ -71,33 +73,33 @@ func (p *platform) resources(t *testing.T, kind string) int {
 }
 
 func createAgain(t *testing.T) {
-	r := suite.try("create", "cluster", "lab", "--team", labTeam, "--account", labAccount)
-	if r.code != 0 || !strings.Contains(r.stdout+r.stderr, "unchanged") {
-		t.Errorf("creating what exists: exit code %d\n%s%s", r.code, r.stdout, r.stderr)
+	r := suite.Try("create", "cluster", "lab", "--team", labTeam, "--account", labAccount)
+	if r.Code != 0 || !strings.Contains(r.Stdout+r.Stderr, "unchanged") {
+		t.Errorf("creating what exists: exit code %d\n%s%s", r.Code, r.Stdout, r.Stderr)
 	}
 }
 
 func scaleLab(t *testing.T) {
-	suite.must(t, "create", "cluster", "lab", "--team", labTeam, "--account", labAccount, "--set", "nodePools.default.size=3", "--wait", "--timeout", "5m")
-	c := suite.cluster(t, labTeam, "lab")
-	if c.Status.Nodes != (count{3, 3}) {
+	suite.Must(t, "create", "cluster", "lab", "--team", labTeam, "--account", labAccount, "--set", "nodePools.default.size=3", "--wait", "--timeout", "5m")
+	c := suite.Cluster(t, labTeam, "lab")
+	if c.Status.Nodes != (platform.Count{Ready: 3, Total: 3}) {
 		t.Errorf("nodes %+v after scaling to 3", c.Status.Nodes)
 	}
-	r := suite.kubectl(suite.kubeconfig(t, labTeam, "lab"), "get", "nodes", "--no-headers")
-	if n := strings.Count(r.stdout, " Ready "); n != 3 {
-		t.Errorf("%d nodes Ready in the cluster, want 3:\n%s%s", n, r.stdout, r.stderr)
+	r := suite.Kubectl(suite.Kubeconfig(t, labTeam, "lab"), "get", "nodes", "--no-headers")
+	if n := strings.Count(r.Stdout, " Ready "); n != 3 {
+		t.Errorf("%d nodes Ready in the cluster, want 3:\n%s%s", n, r.Stdout, r.Stderr)
 	}
 }
 
 // upgradeLab goes one minor up, and checks in the record of AWS calls that the
 // control plane went before the nodes.
 func upgradeLab(t *testing.T) {
-	suite.must(t, "create", "cluster", "lab", "--team", labTeam, "--account", labAccount, "--kubernetes-version", "1.35", "--wait", "--timeout", "10m")
-	c := suite.cluster(t, labTeam, "lab")
+	suite.Must(t, "create", "cluster", "lab", "--team", labTeam, "--account", labAccount, "--kubernetes-version", "1.35", "--wait", "--timeout", "10m")
+	c := suite.Cluster(t, labTeam, "lab")
 	if c.Status.ControlPlane.Version != "1.35" || len(c.Status.NodePools) != 1 || c.Status.NodePools[0].Version != "1.35" {
 		t.Errorf("after the upgrade: control plane %s, pools %+v", c.Status.ControlPlane.Version, c.Status.NodePools)
 	}
-	if got := suite.cluster(t, labTeam, "lab").Status.Nodes; got != (count{3, 3}) {
+	if got := suite.Cluster(t, labTeam, "lab").Status.Nodes; got != (platform.Count{Ready: 3, Total: 3}) {
 		t.Errorf("nodes %+v after the upgrade: the size set before was lost", got)
 	}
 	var calls struct {
@@ -106,7 +108,7 @@ func upgradeLab(t *testing.T) {
 			Code      string `json:"code"`
 		} `json:"items"`
 	}
-	suite.awssim(t, "/_awssim/calls?service=eks&account="+labID, &calls)
+	suite.AWSSim(t, "/_awssim/calls?service=eks&account="+labID, &calls)
 	var order []string
 	for _, call := range calls.Items {
 		if call.Operation == "UpdateClusterVersion" || call.Operation == "UpdateNodegroupVersion" {
@@ -119,163 +121,102 @@ func upgradeLab(t *testing.T) {
 }
 
 func deleteProtected(t *testing.T) {
-	kubeconfig := suite.status(t).Addresses.Kubeconfig
+	kubeconfig := suite.Status(t).Addresses.Kubeconfig
 	for _, args := range [][]string{
 		{"delete", "workloadcluster", "lab", "-n", labTeam}, {"delete", "cluster.cluster.x-k8s.io", "lab", "-n", "a" + labID},
 		{"delete", "namespace", labTeam}, {"delete", "namespace", "a" + labID},
 	} {
-		if r := suite.kubectl(kubeconfig, append(args, "--wait=false")...); r.code == 0 || !strings.Contains(r.stderr, "protected from deletion") {
-			t.Errorf("kubectl %v: %s%s", args, r.stdout, r.stderr)
+		if r := suite.Kubectl(kubeconfig, append(args, "--wait=false")...); r.Code == 0 || !strings.Contains(r.Stderr, "protected from deletion") {
+			t.Errorf("kubectl %v: %s%s", args, r.Stdout, r.Stderr)
 		}
 	}
 }
 
 func deleteLab(t *testing.T) {
-	suite.must(t, "delete", "cluster", "lab", "-n", labTeam, "--confirm", "lab", "--wait", "--timeout", "10m")
-	if left := suite.inventory(t, labID); len(left) != 0 {
+	suite.Must(t, "delete", "cluster", "lab", "-n", labTeam, "--confirm", "lab", "--wait", "--timeout", "10m")
+	if left := suite.Inventory(t, labID); len(left) != 0 {
 		t.Errorf("left behind in the account: %v", left)
 	}
-	r := suite.try("get", "clusters", "lab", "-n", labTeam)
-	if r.code != 1 {
-		t.Errorf("a deleted cluster is still listed: %s", r.stdout)
+	r := suite.Try("get", "clusters", "lab", "-n", labTeam)
+	if r.Code != 1 {
+		t.Errorf("a deleted cluster is still listed: %s", r.Stdout)
 	}
-	left := suite.management(t, "get", "clusters.cluster.x-k8s.io,machinepools.cluster.x-k8s.io,awsmanagedcontrolplanes,awsmanagedmachinepools,secrets", "-n", "a"+labID, "-o", "name")
+	left := suite.Management(t, "get", "clusters.cluster.x-k8s.io,machinepools.cluster.x-k8s.io,awsmanagedcontrolplanes,awsmanagedmachinepools,secrets", "-n", "a"+labID, "-o", "name")
 	if left != "" {
 		t.Errorf("left behind in the factory namespace: %s", left)
 	}
 }
 
-// clone makes a work tree of the fleet repository that may push.
-func (p *platform) clone(t *testing.T) *worktree {
-	t.Helper()
-	git := p.status(t).Addresses.Git
-	w := &worktree{p: p, dir: filepath.Join(t.TempDir(), "fleet"), credentials: git.Credentials}
-	w.git(t, "", "clone", "-q", git.URL, w.dir)
-	return w
-}
-
-// worktree of the fleet repository.
-type worktree struct {
-	p                *platform
-	dir, credentials string
-}
-
-func (w *worktree) git(t *testing.T, dir string, args ...string) string {
-	t.Helper()
-	all := append([]string{"-C", filepath.Clean("/" + dir), "-c", "user.name=E2E", "-c", "user.email=e2e@localhost",
-		"-c", "credential.helper=store --file=" + w.credentials}, args...)
-	r := w.p.command("", "git", nil, all...)
-	if r.code != 0 {
-		t.Fatalf("git %v: %s", args, r.stderr)
-	}
-	return r.stdout
-}
-
-// replace changes a text in a file, which must be there.
-func (w *worktree) replace(t *testing.T, file, before, after string) {
-	t.Helper()
-	path := filepath.Join(w.dir, file)
-	text, err := os.ReadFile(path)
-	if err != nil || !strings.Contains(string(text), before) {
-		t.Fatalf("%s: %v, no %q in it", file, err, before)
-	}
-	if err := os.WriteFile(path, []byte(strings.Replace(string(text), before, after, 1)), 0o600); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// push commits all and pushes; it returns the commit.
-func (w *worktree) push(t *testing.T, why string) string {
-	t.Helper()
-	w.git(t, w.dir, "add", "-A")
-	w.git(t, w.dir, "commit", "-q", "-m", why)
-	w.git(t, w.dir, "push", "-q", "origin", "main")
-	return strings.TrimSpace(w.git(t, w.dir, "rev-parse", "HEAD"))
-}
-
-// applied waits until Flux has applied the commit on all clusters and all is Ready.
-func (p *platform) applied(t *testing.T, commit string, timeout time.Duration) {
-	t.Helper()
-	eventually(t, timeout, func() error {
-		for _, c := range p.clusters(t) {
-			if !strings.HasSuffix(c.Status.AppliedRevision, commit) || c.condition("Ready").Status != "True" {
-				return fmt.Errorf("%s applied %s, want %s; Ready: %s", c.Metadata.Name, c.Status.AppliedRevision, commit, c.condition("Ready").Message)
-			}
-		}
-		return nil
-	})
-}
-
 func TestC_PushReachesAllClusters(t *testing.T) {
-	w := suite.clone(t)
-	w.replace(t, "environments/nonprod/settings.yaml", "dnsZone: nonprod.example.internal", "dnsZone: pushed.example.internal")
-	w.replace(t, "addons/external-dns/helmrelease.yaml", "cpu: 20m", "cpu: 21m")
-	commit := w.push(t, "external-dns: more CPU, another zone in nonprod")
-	suite.applied(t, commit, 3*time.Minute)
+	w := suite.Clone(t)
+	w.Replace(t, "environments/nonprod/settings.yaml", "dnsZone: nonprod.example.internal", "dnsZone: pushed.example.internal")
+	w.Replace(t, "addons/external-dns/helmrelease.yaml", "cpu: 20m", "cpu: 21m")
+	commit := w.Push(t, "external-dns: more CPU, another zone in nonprod")
+	suite.Applied(t, commit, 3*time.Minute)
 	for team, name := range map[string]string{"shop": "shop-nonprod", "media": "media-prod"} {
-		r := suite.kubectl(suite.kubeconfig(t, team, name), "get", "deployment", "external-dns", "-n", "external-dns", "-o", "yaml")
-		if !strings.Contains(r.stdout, "cpu: 21m") {
-			t.Errorf("%s: the add-on did not change: %s", name, r.stderr)
+		r := suite.Kubectl(suite.Kubeconfig(t, team, name), "get", "deployment", "external-dns", "-n", "external-dns", "-o", "yaml")
+		if !strings.Contains(r.Stdout, "cpu: 21m") {
+			t.Errorf("%s: the add-on did not change: %s", name, r.Stderr)
 		}
-		if changed := strings.Contains(r.stdout, "pushed.example.internal"); changed != strings.HasSuffix(name, "-nonprod") {
+		if changed := strings.Contains(r.Stdout, "pushed.example.internal"); changed != strings.HasSuffix(name, "-nonprod") {
 			t.Errorf("%s: the setting of nonprod is there: %v", name, changed)
 		}
 	}
-	w.git(t, w.dir, "revert", "--no-edit", "HEAD")
-	w.git(t, w.dir, "push", "-q", "origin", "main")
-	suite.applied(t, strings.TrimSpace(w.git(t, w.dir, "rev-parse", "HEAD")), 3*time.Minute)
+	w.Git(t, w.Dir, "revert", "--no-edit", "HEAD")
+	w.Git(t, w.Dir, "push", "-q", "origin", "main")
+	suite.Applied(t, strings.TrimSpace(w.Git(t, w.Dir, "rev-parse", "HEAD")), 3*time.Minute)
 }
 
 func TestC_BrokenRepository(t *testing.T) {
-	good := suite.cluster(t, "shop", "shop-prod").Status.AppliedRevision
-	w := suite.clone(t)
-	w.replace(t, "flavors/standard/flavor.yaml", "minSize: 2", "minSize: {two: [")
-	w.push(t, "a mistake")
-	eventually(t, time.Minute, func() error {
-		c := suite.cluster(t, "shop", "shop-prod")
-		if r := c.condition("Resolved"); r.Status != "False" || r.Reason != "FleetUnreadable" || !strings.Contains(r.Message, "flavors/standard/flavor.yaml") {
+	good := suite.Cluster(t, "shop", "shop-prod").Status.AppliedRevision
+	w := suite.Clone(t)
+	w.Replace(t, "flavors/standard/flavor.yaml", "minSize: 2", "minSize: {two: [")
+	w.Push(t, "a mistake")
+	platform.Eventually(t, time.Minute, func() error {
+		c := suite.Cluster(t, "shop", "shop-prod")
+		if r := c.Condition("Resolved"); r.Status != "False" || r.Reason != "FleetUnreadable" || !strings.Contains(r.Message, "flavors/standard/flavor.yaml") {
 			return fmt.Errorf("Resolved is %+v", r)
 		}
 		return nil
 	})
-	c := suite.cluster(t, "shop", "shop-prod")
-	if c.Status.AppliedRevision != good || c.Status.Nodes != (count{2, 2}) {
+	c := suite.Cluster(t, "shop", "shop-prod")
+	if c.Status.AppliedRevision != good || c.Status.Nodes != (platform.Count{Ready: 2, Total: 2}) {
 		t.Errorf("the broken repository changed the cluster: %s, nodes %+v", c.Status.AppliedRevision, c.Status.Nodes)
 	}
-	w.git(t, w.dir, "revert", "--no-edit", "HEAD")
-	w.git(t, w.dir, "push", "-q", "origin", "main")
-	suite.applied(t, strings.TrimSpace(w.git(t, w.dir, "rev-parse", "HEAD")), 2*time.Minute)
+	w.Git(t, w.Dir, "revert", "--no-edit", "HEAD")
+	w.Git(t, w.Dir, "push", "-q", "origin", "main")
+	suite.Applied(t, strings.TrimSpace(w.Git(t, w.Dir, "rev-parse", "HEAD")), 2*time.Minute)
 }
 
 func TestC_PushNeedsTheCredential(t *testing.T) {
-	w := suite.clone(t)
-	w.git(t, w.dir, "commit", "-q", "--allow-empty", "-m", "nobody")
-	r := suite.command("", "git", []string{"GIT_TERMINAL_PROMPT=0"}, "-C", w.dir, "-c", "credential.helper=", "push", "-q", "origin", "main")
-	if r.code == 0 {
+	w := suite.Clone(t)
+	w.Git(t, w.Dir, "commit", "-q", "--allow-empty", "-m", "nobody")
+	r := suite.Command("", "git", []string{"GIT_TERMINAL_PROMPT=0"}, "-C", w.Dir, "-c", "credential.helper=", "push", "-q", "origin", "main")
+	if r.Code == 0 {
 		t.Error("pushing without a credential succeeded")
 	}
 }
 
 // TestC_ClusterAsCode creates a team with a merge to management/.
 func TestC_TeamAsCode(t *testing.T) {
-	w := suite.clone(t)
+	w := suite.Clone(t)
 	team := "apiVersion: kargo.dev/v1alpha1\nkind: Team\nmetadata:\n  name: fromgit\nspec:\n  owners:\n    - {kind: Group, name: fromgit-owners}\n"
-	if err := os.WriteFile(filepath.Join(w.dir, "management", "fromgit.yaml"), []byte(team), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(w.Dir, "management", "fromgit.yaml"), []byte(team), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	w.replace(t, "management/kustomization.yaml", "resources:", "resources:\n  - fromgit.yaml")
-	w.push(t, "a new team")
-	eventually(t, time.Minute, func() error {
-		if r := suite.try("get", "teams", "fromgit"); r.code != 0 || !strings.Contains(r.stdout, "True") {
-			return fmt.Errorf("%s%s", r.stdout, r.stderr)
+	w.Replace(t, "management/kustomization.yaml", "resources:", "resources:\n  - fromgit.yaml")
+	w.Push(t, "a new team")
+	platform.Eventually(t, time.Minute, func() error {
+		if r := suite.Try("get", "teams", "fromgit"); r.Code != 0 || !strings.Contains(r.Stdout, "True") {
+			return fmt.Errorf("%s%s", r.Stdout, r.Stderr)
 		}
 		return nil
 	})
-	w.git(t, w.dir, "revert", "--no-edit", "HEAD")
-	w.git(t, w.dir, "push", "-q", "origin", "main")
-	eventually(t, 2*time.Minute, func() error {
-		if r := suite.try("get", "teams", "fromgit"); r.code == 0 {
-			return fmt.Errorf("still there: %s", r.stdout)
+	w.Git(t, w.Dir, "revert", "--no-edit", "HEAD")
+	w.Git(t, w.Dir, "push", "-q", "origin", "main")
+	platform.Eventually(t, 2*time.Minute, func() error {
+		if r := suite.Try("get", "teams", "fromgit"); r.Code == 0 {
+			return fmt.Errorf("still there: %s", r.Stdout)
 		}
 		return nil
 	})

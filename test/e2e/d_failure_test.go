@@ -8,15 +8,17 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"kargo.dev/kargo/test/platform"
 )
 
 // TestD_KilledProcesses creates a cluster and meanwhile kills every process of
 // the platform with SIGKILL, one after the other: the cluster becomes ready all
 // the same, and nothing exists twice in AWS.
 func TestD_KilledProcesses(t *testing.T) {
-	suite.must(t, "create", "cluster", "lab", "--team", labTeam, "--account", labAccount)
+	suite.Must(t, "create", "cluster", "lab", "--team", labTeam, "--account", labAccount)
 	killed := map[string]bool{}
-	for _, p := range suite.status(t).Processes {
+	for _, p := range suite.Status(t).Processes {
 		// One of each kind: the clusters' processes are alike, and those of one are enough.
 		if strings.HasPrefix(p.Name, "eks/") && p.Name != "eks/etcd" && !strings.Contains(p.Name, "/shop-prod/") {
 			continue
@@ -29,18 +31,18 @@ func TestD_KilledProcesses(t *testing.T) {
 			t.Errorf("no process %s was killed: %v", want, killed)
 		}
 	}
-	suite.must(t, "wait", "cluster", "lab", "-n", labTeam, "--for", "condition=Ready", "--timeout", "15m")
+	suite.Must(t, "wait", "cluster", "lab", "-n", labTeam, "--for", "condition=Ready", "--timeout", "15m")
 	for kind, want := range map[string]int{"vpc": 1, "nat-gateway": 2, "cluster": 1, "nodegroup": 1, "internet-gateway": 1} {
-		if got := suite.resources(t, kind); got != want {
+		if got := resources(t, kind); got != want {
 			t.Errorf("%d of %s in the account, want %d", got, kind, want)
 		}
 	}
-	suite.must(t, "delete", "cluster", "lab", "-n", labTeam, "--confirm", "lab", "--wait", "--timeout", "10m")
-	if left := suite.inventory(t, labID); len(left) != 0 {
+	suite.Must(t, "delete", "cluster", "lab", "-n", labTeam, "--confirm", "lab", "--wait", "--timeout", "10m")
+	if left := suite.Inventory(t, labID); len(left) != 0 {
 		t.Errorf("left behind in the account: %v", left)
 	}
-	suite.must(t, "wait", "cluster", "--all", "-A", "--for", "condition=Ready", "--timeout", "5m")
-	suite.noViolations(t)
+	suite.Must(t, "wait", "cluster", "--all", "-A", "--for", "condition=Ready", "--timeout", "5m")
+	suite.NoViolations(t)
 }
 
 func containsPrefix(set map[string]bool, prefix string) bool {
@@ -52,14 +54,14 @@ func containsPrefix(set map[string]bool, prefix string) bool {
 	return false
 }
 
-func killAndSeeRestart(t *testing.T, p process) {
+func killAndSeeRestart(t *testing.T, p platform.Process) {
 	t.Helper()
 	if err := syscall.Kill(p.PID, syscall.SIGKILL); err != nil {
 		t.Logf("%s (pid %d) had gone already: %v", p.Name, p.PID, err)
 		return
 	}
-	eventually(t, 2*time.Minute, func() error {
-		for _, now := range suite.status(t).Processes {
+	platform.Eventually(t, 2*time.Minute, func() error {
+		for _, now := range suite.Status(t).Processes {
 			if now.Name == p.Name && now.PID != p.PID && now.State == "running" {
 				return nil
 			}
@@ -70,13 +72,13 @@ func killAndSeeRestart(t *testing.T, p process) {
 
 // TestD_RestartOfThePlatform: everything comes back as it was.
 func TestD_RestartOfThePlatform(t *testing.T) {
-	before := suite.clusters(t)
-	inventory := fmt.Sprint(suite.inventory(t, "111111111111"))
-	suite.must(t, "down")
-	suite.mustFail(t, 1, "", "status")
-	suite.must(t, "up")
-	suite.must(t, "wait", "cluster", "--all", "-A", "--for", "condition=Ready", "--timeout", "5m")
-	after := suite.clusters(t)
+	before := suite.Clusters(t)
+	inventory := fmt.Sprint(suite.Inventory(t, "111111111111"))
+	suite.Must(t, "down")
+	suite.MustFail(t, 1, "", "status")
+	suite.Must(t, "up")
+	suite.Must(t, "wait", "cluster", "--all", "-A", "--for", "condition=Ready", "--timeout", "5m")
+	after := suite.Clusters(t)
 	if len(after) != len(before) {
 		t.Fatalf("%d clusters after the restart, %d before", len(after), len(before))
 	}
@@ -86,8 +88,8 @@ func TestD_RestartOfThePlatform(t *testing.T) {
 			t.Errorf("%s came back as another: %+v, before %+v", b.Metadata.Name, a, b)
 		}
 	}
-	if got := fmt.Sprint(suite.inventory(t, "111111111111")); got != inventory {
+	if got := fmt.Sprint(suite.Inventory(t, "111111111111")); got != inventory {
 		t.Errorf("the account's inventory changed:\n%s\nbefore\n%s", got, inventory)
 	}
-	suite.noViolations(t)
+	suite.NoViolations(t)
 }

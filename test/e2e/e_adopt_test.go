@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"kargo.dev/kargo/test/platform"
 )
 
 // TestE_PackagedRoute makes a bare cluster with Helm, without KARGO's API, and
@@ -30,28 +32,28 @@ accessEntries: {administrators: {role: team-admin, policy: AmazonEKSClusterAdmin
 	if err := os.WriteFile(values, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	env := []string{"KUBECONFIG=" + suite.status(t).Addresses.Kubeconfig}
-	r := suite.command("", helm, env, "upgrade", "--install", "bare", "../../charts/cluster", "-f", values, "-n", "a"+labID)
-	if r.code != 0 {
-		t.Fatalf("helm: %s%s", r.stdout, r.stderr)
+	env := []string{"KUBECONFIG=" + suite.Status(t).Addresses.Kubeconfig}
+	r := suite.Command("", helm, env, "upgrade", "--install", "bare", "../../charts/cluster", "-f", values, "-n", "a"+labID)
+	if r.Code != 0 {
+		t.Fatalf("helm: %s%s", r.Stdout, r.Stderr)
 	}
-	suite.mustFail(t, 1, "adopt", "create", "cluster", "bare", "--team", labTeam, "--account", labAccount)
-	suite.management(t, "patch", "workloadcluster", "bare", "-n", labTeam, "--type=merge", "-p", `{"spec":{"deletionProtection":false}}`)
-	suite.management(t, "delete", "workloadcluster", "bare", "-n", labTeam, "--wait=true", "--timeout=30s")
-	if got := suite.management(t, "get", "clusters.cluster.x-k8s.io", "bare", "-n", "a"+labID, "-o", "name"); got == "" {
+	suite.MustFail(t, 1, "adopt", "create", "cluster", "bare", "--team", labTeam, "--account", labAccount)
+	suite.Management(t, "patch", "workloadcluster", "bare", "-n", labTeam, "--type=merge", "-p", `{"spec":{"deletionProtection":false}}`)
+	suite.Management(t, "delete", "workloadcluster", "bare", "-n", labTeam, "--wait=true", "--timeout=30s")
+	if got := suite.Management(t, "get", "clusters.cluster.x-k8s.io", "bare", "-n", "a"+labID, "-o", "name"); got == "" {
 		t.Fatal("deleting a WorkloadCluster that never took over the bare cluster deleted it")
 	}
-	suite.must(t, "adopt", "cluster", "bare", "--team", labTeam, "--account", labAccount)
-	suite.must(t, "wait", "cluster", "bare", "-n", labTeam, "--for", "condition=Ready", "--timeout", "10m")
-	eventually(t, time.Minute, func() error {
-		owner := suite.management(t, "get", "cluster.cluster.x-k8s.io", "bare", "-n", "a"+labID, "-o", "yaml")
+	suite.Must(t, "adopt", "cluster", "bare", "--team", labTeam, "--account", labAccount)
+	suite.Must(t, "wait", "cluster", "bare", "-n", labTeam, "--for", "condition=Ready", "--timeout", "10m")
+	platform.Eventually(t, time.Minute, func() error {
+		owner := suite.Management(t, "get", "cluster.cluster.x-k8s.io", "bare", "-n", "a"+labID, "-o", "yaml")
 		if strings.Contains(owner, "meta.helm.sh") {
 			return fmt.Errorf("still Helm's: %s", owner)
 		}
 		return nil
 	})
-	suite.must(t, "delete", "cluster", "bare", "-n", labTeam, "--confirm", "bare", "--wait", "--timeout", "10m")
-	if left := suite.inventory(t, labID); len(left) != 0 {
+	suite.Must(t, "delete", "cluster", "bare", "-n", labTeam, "--confirm", "bare", "--wait", "--timeout", "10m")
+	if left := suite.Inventory(t, labID); len(left) != 0 {
 		t.Errorf("left behind in the account: %v", left)
 	}
 }

@@ -30,50 +30,54 @@ func (r *Reconciler) reconcileAddons(ctx context.Context, s *scope) (string, err
 	if err != nil {
 		return "", err
 	}
-	if s.design != nil {
-		if err := r.deliver(ctx, s, remote); err != nil {
-			return "", err
-		}
+	if s.design == nil {
+		return r.observeAddons(ctx, s, remote, "")
 	}
-	return r.observeAddons(ctx, s, remote)
+	options, err := r.deliver(ctx, s, remote)
+	if err != nil {
+		return "", err
+	}
+	return r.observeAddons(ctx, s, remote, delivery.Checksum(options.Settings))
 }
 
-func (r *Reconciler) deliver(ctx context.Context, s *scope, remote client.Client) error {
+// deliver writes what Flux has to apply, and returns it.
+func (r *Reconciler) deliver(ctx context.Context, s *scope, remote client.Client) (delivery.Options, error) {
 	issuer, err := r.issuer(ctx, s)
 	if err != nil {
-		return err
+		return delivery.Options{}, err
 	}
 	facts := s.facts(issuer)
 	if missing := facts.Missing(); len(missing) > 0 {
-		return phase.Waiting(v1alpha1.ReasonWaiting, "not known yet: %s", strings.Join(missing, ", ")).After(nodesRetry)
+		return delivery.Options{}, phase.Waiting(v1alpha1.ReasonWaiting, "not known yet: %s", strings.Join(missing, ", ")).After(nodesRetry)
 	}
 	options := s.deliveryOptions(r.FleetURL, facts)
 	sum, err := checksum(options)
 	if err != nil {
-		return err
+		return delivery.Options{}, err
 	}
 	key := client.ObjectKeyFromObject(s.cluster)
 	if r.applied.fresh(key, "delivery", sum, r.Now()) {
-		return nil
+		return options, nil
 	}
 	objects, err := toUnstructured(delivery.Objects(options))
 	if err != nil {
-		return err
+		return delivery.Options{}, err
 	}
 	manager, opts := resourceManager(remote)
 	if _, err := manager.ApplyAll(ctx, objects, opts); err != nil {
 		if apimeta.IsNoMatchError(err) || strings.Contains(err.Error(), "no matches for kind") {
-			return phase.Waiting(v1alpha1.ReasonWaiting, "Flux's kinds are not served yet").After(nodesRetry)
+			return delivery.Options{}, phase.Waiting(v1alpha1.ReasonWaiting, "Flux's kinds are not served yet").After(nodesRetry)
 		}
-		return fmt.Errorf("tell Flux in %s what to apply: %w", s.key(), err)
+		return delivery.Options{}, fmt.Errorf("tell Flux in %s what to apply: %w", s.key(), err)
 	}
 	r.applied.remember(key, "delivery", sum, r.Now())
-	return nil
+	return options, nil
 }
 
-// observeAddons believes only what Flux reports for the wanted commit: an older
-// revision, or no report, is not ready.
-func (r *Reconciler) observeAddons(ctx context.Context, s *scope, remote client.Client) (string, error) {
+// observeAddons believes only what Flux reports for the wanted commit and
+// settings: an older revision, or no report, is not ready. An empty checksum
+// means that nothing is known of the settings.
+func (r *Reconciler) observeAddons(ctx context.Context, s *scope, remote client.Client, checksum string) (string, error) {
 	ks := &kustomizev1.Kustomization{}
 	err := remote.Get(ctx, client.ObjectKey{Namespace: delivery.Namespace, Name: delivery.Addons}, ks)
 	if apierrors.IsNotFound(err) || apimeta.IsNoMatchError(err) {
@@ -90,6 +94,9 @@ func (r *Reconciler) observeAddons(ctx context.Context, s *scope, remote client.
 	s.cluster.Status.Addons = addons.count()
 	if commit := s.cluster.Status.Commit; !strings.HasSuffix(ks.Status.LastAppliedRevision, ":"+commit) || commit == "" {
 		return "", phase.Waiting(v1alpha1.ReasonProgressing, "%s", deliveryMessage(ctx, remote, ks, commit))
+	}
+	if checksum != "" && (ks.Spec.PostBuild == nil || ks.Spec.PostBuild.Substitute[delivery.ChecksumVariable] != checksum) {
+		return "", phase.Waiting(v1alpha1.ReasonProgressing, "the settings just changed").After(nodesRetry)
 	}
 	if !conditions.IsReady(ks) || ks.Status.ObservedGeneration < ks.Generation {
 		return "", phase.Waiting(v1alpha1.ReasonProgressing, "Kustomization %s: %s", ks.Name, conditions.GetMessage(ks, fluxmeta.ReadyCondition))

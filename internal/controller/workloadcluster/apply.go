@@ -31,6 +31,7 @@ func (r *Reconciler) applyCluster(ctx context.Context, s *scope) (string, error)
 		return "", err
 	}
 	s.cluster.Status.SettingsChecksum = sum
+	s.applied = copyAll(objects) // applying writes the server's answer into the objects
 	if err := r.applyObjects(ctx, s, objects); err != nil {
 		return "", err
 	}
@@ -56,6 +57,14 @@ func (r *Reconciler) applyObjects(ctx context.Context, s *scope, objects []*unst
 	}
 	r.applied.remember(key, "cluster", sum, r.Now())
 	return nil
+}
+
+func copyAll(objects []*unstructured.Unstructured) []*unstructured.Unstructured {
+	out := make([]*unstructured.Unstructured, len(objects))
+	for i, o := range objects {
+		out[i] = o.DeepCopy()
+	}
+	return out
 }
 
 // generations change when anybody changes the objects; then they are applied again.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/fluxcd/pkg/runtime/patch"
 	"github.com/fluxcd/pkg/ssa"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -73,6 +74,8 @@ type scope struct {
 	observed observed
 	// design is what the cluster should be made of; nil until resolved.
 	design *design
+	// applied are the Cluster API objects as they should be; nil until applied.
+	applied []*unstructured.Unstructured
 }
 
 // key of the Cluster API Cluster behind the WorkloadCluster.

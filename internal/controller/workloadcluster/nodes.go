@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -25,6 +26,11 @@ const nodeGroupLabel = "eks.amazonaws.com/nodegroup"
 func (r *Reconciler) observeNodes(ctx context.Context, s *scope) (string, error) {
 	if len(s.observed.pools) == 0 {
 		return "", phase.Waiting(v1alpha1.ReasonWaiting, "no node pool exists yet")
+	}
+	if s.applied != nil {
+		if unseen := unseenPools(s.applied, s.observed.pools); len(unseen) > 0 {
+			return "", phase.Waiting(v1alpha1.ReasonProgressing, "node pools: %s just changed", strings.Join(unseen, ", ")).After(nodesRetry)
+		}
 	}
 	nodes, err := r.nodes(ctx, s)
 	if err != nil {
@@ -52,6 +58,28 @@ func (r *Reconciler) observeNodes(ctx context.Context, s *scope) (string, error)
 		return "", phase.Waiting(v1alpha1.ReasonProgressing, "node pools: %s", strings.Join(behind, ", ")).After(nodesRetry)
 	}
 	return fmt.Sprintf("%d of %d nodes ready", total.Ready, total.Total), nil
+}
+
+// unseenPools are the MachinePools that were read before the last change of them
+// was applied: what they look like says nothing about what is wanted now.
+func unseenPools(applied []*unstructured.Unstructured, seen []clusterv1.MachinePool) []string {
+	byName := map[string]clusterv1.MachinePool{}
+	for _, mp := range seen {
+		byName[mp.Name] = mp
+	}
+	var unseen []string
+	for _, o := range applied {
+		if o.GetKind() != "MachinePool" {
+			continue
+		}
+		mp, exists := byName[o.GetName()]
+		replicas, sized, _ := unstructured.NestedInt64(o.Object, "spec", "replicas")
+		version, _, _ := unstructured.NestedString(o.Object, "spec", "template", "spec", "version")
+		if !exists || mp.Spec.Template.Spec.Version != version || (sized && int64(ptr.Deref(mp.Spec.Replicas, 1)) != replicas) {
+			unseen = append(unseen, o.GetName())
+		}
+	}
+	return unseen
 }
 
 // nodes of the cluster by node group. Their counts are unknown while the
