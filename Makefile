@@ -39,7 +39,7 @@ test-unit: engine ## Run all tests but the end-to-end ones
 	@$(if $(RACE),,echo 'no C compiler: testing without the race detector' >&2)
 	@$(ASSETS); go test $(RACE) -timeout 20m ./...
 
-test-e2e: build engine ## Run the end-to-end tests: a whole platform, about 20 minutes
+test-e2e: build engine $(TOOLS)/helm ## Run the end-to-end tests: a whole platform, about 20 minutes
 	@$(ASSETS); go test -tags e2e -count 1 -timeout 60m -v ./test/e2e/...
 
 bench: build engine ## Measure the local platform, as a table and as JSON
@@ -67,7 +67,8 @@ clean: ## Remove what was built; ENGINE=1 removes the engines of other versions 
 # The tools are pinned by a module of their own, so that go.mod stays small.
 $(TOOLS)/controller-gen: PACKAGE = sigs.k8s.io/controller-tools/cmd/controller-gen
 $(TOOLS)/golangci-lint: PACKAGE = github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+$(TOOLS)/helm: PACKAGE = helm.sh/helm/v4/cmd/helm
 $(TOOLS)/%: hack/tools/go.mod hack/tools/go.sum
-	@echo 'building $*, once; golangci-lint takes about 3 minutes' >&2
+	@echo 'building $* (once, up to 3 minutes)' >&2
 	@mkdir -p $(@D)
 	@go build -C hack/tools -trimpath -ldflags '-s -w' -o $(CURDIR)/$@ $(PACKAGE)
