@@ -58,7 +58,7 @@ func Supervise(ctx context.Context, p profile.Profile, log *slog.Logger) error {
 // socket, 0 if none does.
 func supervisorPID(ctx context.Context, p profile.Profile) (int, error) {
 	if _, err := process.NewClient(p.Socket()).List(ctx, "none"); err != nil {
-		return 0, nil //nolint:nilerr // no supervisor is an answer, not an error
+		return 0, nil // no supervisor is an answer, no error
 	}
 	b, err := os.ReadFile(p.Path("supervisor", "lock"))
 	if err != nil {

@@ -48,7 +48,7 @@ func (u *up) waitReadyCondition(ctx context.Context, o *unstructured.Unstructure
 	message := "it does not exist"
 	err := wait.PollUntilContextCancel(ctx, 100*time.Millisecond, true, func(ctx context.Context) (bool, error) {
 		if err := u.client.Get(ctx, client.ObjectKeyFromObject(o), o); err != nil {
-			return false, nil //nolint:nilerr // it will be there, or the time runs out
+			return false, nil // it will be there, or the time runs out
 		}
 		status, text := readyCondition(o)
 		message = text

@@ -128,8 +128,8 @@ func (p Profile) GitCredentials() string { return p.Path("git", "credentials") }
 // GitPassword is the password of the write credential, as the Git server knows it.
 func (p Profile) GitPassword() string { return p.Path("git", "password") }
 
-// AWSConfig and AWSCredentials are configuration for AWS clients, with a
-// section per account of the simulated organisation.
+// AWSConfig is for AWS clients, with a section per account of the simulated organisation.
 func (p Profile) AWSConfig() string { return p.Path("aws", "config") }
 
+// AWSCredentials are an administrator's keys of each account, to go with AWSConfig.
 func (p Profile) AWSCredentials() string { return p.Path("aws", "credentials") }
