@@ -3,8 +3,10 @@ package platform
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
+	"kargo.dev/kargo/api/v1alpha1"
 	"kargo.dev/kargo/internal/cli/get"
 	"kargo.dev/kargo/internal/local"
 	"kargo.dev/kargo/internal/local/profile"
@@ -39,12 +41,26 @@ simulated AWS       %s
 	if err := o.printSimulation(ctx, a.AWSSim); err != nil {
 		return err
 	}
-	fmt.Fprint(out, `
-Go on with
-  kargoctl get clusters -o wide
-  kargoctl describe cluster shop-prod -n shop
-  kargoctl kubeconfig shop-prod -n shop > shop-prod.kubeconfig
-  kargoctl create cluster shop-lab --team shop --account shop-lab --wait
+	return o.printNext(ctx)
+}
+
+// printNext says how to go on, with a cluster there is.
+func (o *UpOptions) printNext(ctx context.Context) error {
+	c, err := o.Factory.Client()
+	if err != nil {
+		return err
+	}
+	var list v1alpha1.WorkloadClusterList
+	if err := c.List(ctx, &list); err != nil {
+		return fmt.Errorf("cannot list clusters: %w", err)
+	}
+	out := o.IO.Out
+	fmt.Fprint(out, "\nGo on with\n  kargoctl get clusters -o wide\n")
+	if len(list.Items) > 0 {
+		w := list.Items[len(list.Items)-1]
+		fmt.Fprintf(out, "  kargoctl describe cluster %[1]s -n %[2]s\n  kargoctl kubeconfig %[1]s -n %[2]s > %[1]s.kubeconfig\n", w.Name, w.Namespace)
+	}
+	fmt.Fprint(out, `  kargoctl create cluster shop-lab --team shop --account shop-lab --wait
   kargoctl status      processes, memory, addresses
   kargoctl down        stop; the data stays
 `)
@@ -56,12 +72,16 @@ func (o *UpOptions) printSimulation(ctx context.Context, url string) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(o.IO.Out, "                    %d resources:", s.Resources)
+	var perAccount []string
 	for _, a := range s.Accounts {
 		if a.Resources > 0 {
-			fmt.Fprintf(o.IO.Out, " %s %d", a.Name, a.Resources)
+			perAccount = append(perAccount, fmt.Sprintf("%s %d", a.Name, a.Resources))
 		}
 	}
-	fmt.Fprintf(o.IO.Out, "; %d calls crossed an account's border\n", s.Violations)
+	in := ""
+	if len(perAccount) > 0 {
+		in = " (" + strings.Join(perAccount, ", ") + ")"
+	}
+	fmt.Fprintf(o.IO.Out, "                    %d resources%s; %d calls crossed an account's border\n", s.Resources, in, s.Violations)
 	return nil
 }
