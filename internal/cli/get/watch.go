@@ -8,6 +8,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/cli-runtime/pkg/printers"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"kargo.dev/kargo/internal/cli/command"
@@ -51,12 +52,16 @@ func (o *Options) watch(ctx context.Context, c client.WithWatch, opts []client.L
 
 func (o *Options) watchPrinter(scheme *runtime.Scheme) (func([]client.Object) error, error) {
 	if o.Output.Human() {
-		p := o.tablePrinter() // prints its head once
+		p := o.tablePrinter()                   // prints its head once
+		w := printers.GetNewTabWriter(o.IO.Out) // keeps the columns where they are
 		return func(objs []client.Object) error {
 			if len(objs) == 0 {
 				return nil
 			}
-			return p.PrintObj(o.kind.table(objs, o.Clock.Now()), o.IO.Out)
+			if err := p.PrintObj(o.kind.table(objs, o.Clock.Now()), w); err != nil {
+				return fmt.Errorf("cannot print: %w", err)
+			}
+			return w.Flush()
 		}, nil
 	}
 	p, err := o.Output.Printer(scheme)

@@ -87,21 +87,32 @@ func node(u *unstructured.Unstructured) *Node {
 	return n
 }
 
-// readyCondition is Ready, or Available for Cluster API's kinds, which sum up in that:
-// https://cluster-api.sigs.k8s.io/developer/providers/contracts/infra-cluster#infracluster-conditions.
+// readyCondition is the condition that sums an object up. Cluster API's kinds
+// say it in several ways, newest first: Ready, or Available; Ready in the form of
+// v1beta1 (MachinePool in v1.13); and a plain status.ready (CAPA's AWSManagedCluster).
 func readyCondition(u *unstructured.Unstructured) map[string]any {
-	list, _, err := unstructured.NestedSlice(u.Object, "status", "conditions")
-	if err != nil {
-		return nil
-	}
-	for _, wanted := range []string{"Ready", "Available"} {
-		for _, item := range list {
-			if c, ok := item.(map[string]any); ok && c["type"] == wanted {
-				return c
+	for _, path := range [][]string{{"status", "conditions"}, {"status", "deprecated", "v1beta1", "conditions"}} {
+		list, _, err := unstructured.NestedSlice(u.Object, path...)
+		if err != nil {
+			continue
+		}
+		for _, wanted := range []string{"Ready", "Available"} {
+			for _, item := range list {
+				if c, ok := item.(map[string]any); ok && c["type"] == wanted {
+					return c
+				}
 			}
 		}
 	}
-	return nil
+	ready, found, err := unstructured.NestedBool(u.Object, "status", "ready")
+	switch {
+	case err != nil || !found:
+		return nil
+	case ready:
+		return map[string]any{"status": string(metav1.ConditionTrue)}
+	default:
+		return map[string]any{"status": string(metav1.ConditionFalse), "message": "status.ready is false"}
+	}
 }
 
 // UIDs are the objects of the tree, by their UID.

@@ -57,6 +57,21 @@ func condition(name, status, reason, message string) option {
 	}
 }
 
+// old is a Ready condition in the form of v1beta1.
+func old(status string) option {
+	return func(u *unstructured.Unstructured) {
+		_ = unstructured.SetNestedSlice(u.Object, []any{map[string]any{"type": "Paused", "status": "False"}}, "status", "conditions")
+		_ = unstructured.SetNestedSlice(u.Object, []any{map[string]any{"type": "Ready", "status": status}}, "status", "deprecated", "v1beta1", "conditions")
+	}
+}
+
+// plain is no condition at all, but status.ready.
+func plain(ready bool) option {
+	return func(u *unstructured.Unstructured) {
+		_ = unstructured.SetNestedField(u.Object, ready, "status", "ready")
+	}
+}
+
 func from(kind, namespace, name string) option {
 	return func(u *unstructured.Unstructured) {
 		if kind == "GitRepository" {
@@ -117,7 +132,9 @@ func TestGather(t *testing.T) {
 	clusterKind, infra, plane, pool, infraPool, git, kustomization, helm := kinds()
 	management := newClient(t, []schema.GroupVersionKind{clusterKind, infra, plane, pool, infraPool}, interceptor.Funcs{},
 		object(clusterKind, factory, "shop-prod", condition("Available", "True", "Available", "")),
-		object(infra, factory, "shop-prod", ownedBy("Cluster", "shop-prod"), condition("Ready", "True", "", "")),
+		object(infra, factory, "shop-prod", ownedBy("Cluster", "shop-prod"), plain(true)),
+		object(infra, factory, "zz", plain(false)),
+		object(pool, factory, "zz", old("True")),
 		object(plane, factory, "shop-prod", ownedBy("Cluster", "shop-prod"), condition("Ready", "True", "", "not shown")),
 		object(pool, factory, "shop-prod-default"), // not owned yet
 		object(infraPool, factory, "shop-prod-default", ownedBy("MachinePool", "shop-prod-default"), condition("Ready", "False", "Scaling", "1 of 2\nnodes")),
@@ -146,10 +163,12 @@ func TestGather(t *testing.T) {
 	want := `OBJECT                                                           READY     SINCE   REASON              MESSAGE
 WorkloadCluster shop-prod                                        False     60s     Progressing         AddonsReady: 1 of 2 ready
 ├─ Cluster a111111111111/shop-prod                               True      2m      Available           
-│  ├─ AWSManagedCluster a111111111111/shop-prod                  True      2m                          
+│  ├─ AWSManagedCluster a111111111111/shop-prod                  True      -                           
+│  ├─ AWSManagedCluster a111111111111/zz                         False     -                           status.ready is false
 │  ├─ AWSManagedControlPlane a111111111111/shop-prod             True      2m                          
-│  └─ MachinePool a111111111111/shop-prod-default                Unknown   -                           says nothing of its state yet
-│     └─ AWSManagedMachinePool a111111111111/shop-prod-default   False     2m      Scaling             1 of 2 nodes
+│  ├─ MachinePool a111111111111/shop-prod-default                Unknown   -                           says nothing of its state yet
+│  │  └─ AWSManagedMachinePool a111111111111/shop-prod-default   False     2m      Scaling             1 of 2 nodes
+│  └─ MachinePool a111111111111/zz                               True      -                           
 ├─ GitRepository flux-system/fleet                               True      2m      Succeeded           
 │  └─ Kustomization flux-system/addons                           False     2m      HealthCheckFailed   karpenter is not ready
 │     └─ HelmRelease flux-system/karpenter                       False     2m      InstallFailed       no such chart
@@ -162,7 +181,7 @@ WorkloadCluster shop-prod                                        False     60s  
 	for _, p := range got.Root.Problems() {
 		problems = append(problems, p.Kind)
 	}
-	if diff := cmp.Diff([]string{"AWSManagedMachinePool", "MachinePool", "HelmRelease", "Kustomization", "WorkloadCluster"}, problems); diff != "" {
+	if diff := cmp.Diff([]string{"AWSManagedCluster", "AWSManagedMachinePool", "MachinePool", "HelmRelease", "Kustomization", "WorkloadCluster"}, problems); diff != "" {
 		t.Errorf("causes come before what they cause (-want +got):\n%s", diff)
 	}
 	if len(got.Notes) != 0 {
