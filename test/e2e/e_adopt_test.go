@@ -26,7 +26,7 @@ func TestE_PackagedRoute(t *testing.T) {
 	values := filepath.Join(t.TempDir(), "values.yaml")
 	text := `cluster: {team: shop, accountID: "111111111113", environment: nonprod, region: eu-central-1}
 network: {cidr: 10.18.0.0/18}
-nodePools: {default: {instanceType: m7i.large, minSize: 1, maxSize: 3, size: 1}}
+nodePools: {default: {instanceType: m7i.large, minSize: 2, maxSize: 3}}
 accessEntries: {administrators: {role: team-admin, policy: AmazonEKSClusterAdminPolicy}}
 `
 	if err := os.WriteFile(values, []byte(text), 0o600); err != nil {

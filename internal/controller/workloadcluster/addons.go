@@ -158,10 +158,8 @@ func releaseMessage(hr *helmv2.HelmRelease) string {
 	switch {
 	case hr == nil:
 		return "does not exist"
-	case hr.Status.ObservedGeneration < hr.Generation:
-		return "not seen yet"
-	case !conditions.IsReady(hr):
-		return cmp.Or(conditions.GetMessage(hr, fluxmeta.ReadyCondition), "not reported yet")
+	case hr.Status.ObservedGeneration < hr.Generation || !conditions.IsReady(hr):
+		return cmp.Or(conditions.GetMessage(hr, fluxmeta.ReadyCondition), "not seen yet")
 	}
 	return ""
 }

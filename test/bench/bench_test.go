@@ -1,0 +1,213 @@
+//go:build bench
+
+// Package bench measures the local platform. Every claim about speed is measured
+// here, next to what it is compared with, in one run; nothing here fails because
+// a machine is slow.
+package bench
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"text/tabwriter"
+	"time"
+
+	"kargo.dev/kargo/test/platform"
+)
+
+// Result is one figure.
+type Result struct {
+	Name  string  `json:"name"`
+	Value float64 `json:"value"`
+	Unit  string  `json:"unit"`
+	// Aim is the figure to reach at most, 0 for none.
+	Aim float64 `json:"aim,omitempty"`
+}
+
+// Report of a run.
+type Report struct {
+	CPUs    int      `json:"cpus"`
+	Memory  string   `json:"memory"`
+	Results []Result `json:"results"`
+}
+
+const account = "111111111113" // shop-lab
+
+func TestBench(t *testing.T) {
+	p, err := platform.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { p.Try("down", "--purge") })
+	report := &Report{CPUs: runtime.NumCPU(), Memory: memory(t)}
+	add := func(name, unit string, value, aim float64) {
+		report.Results = append(report.Results, Result{name, value, unit, aim})
+		t.Logf("%s: %.2f %s", name, value, unit)
+	}
+	add("first up: start, 4 clusters Ready", "s", seconds(func() { p.Must(t, "up") }), 0)
+	p.Must(t, "down")
+	add("second up: all back and Ready", "s", seconds(func() {
+		p.Must(t, "up")
+		p.Must(t, "wait", "cluster", "--all", "-A", "--for", "condition=Ready", "--timeout", "5m")
+	}), 0)
+	measureMemory(t, p, add)
+	measurePush(t, p, add)
+	measureCreate(t, p, add)
+	write(t, report)
+}
+
+func seconds(f func()) float64 {
+	start := time.Now()
+	f()
+	return time.Since(start).Seconds()
+}
+
+// measureMemory adds up proportional set sizes: shared pages count once.
+func measureMemory(t *testing.T, p *platform.Platform, add func(string, string, float64, float64)) {
+	const mib = 1 << 20
+	all, clusters, manager, shared := 0.0, 0.0, 0.0, 0.0
+	for _, proc := range p.Status(t).Processes {
+		size := float64(proc.Memory) / mib
+		all += size
+		switch {
+		case proc.Name == "eks/etcd":
+			shared = size
+		case strings.HasPrefix(proc.Name, "eks/"):
+			clusters += size
+		case proc.Name == "kargo-manager":
+			manager = size
+		}
+	}
+	n := float64(len(p.Clusters(t)))
+	add("memory per cluster, everything counted", "MiB", (clusters+shared)/n, 700)
+	add("memory of kargo-manager", "MiB", manager, 100)
+	add("memory of the platform with 4 clusters", "MiB", all, 0)
+}
+
+// measurePush times a push until Flux has applied it on all clusters.
+func measurePush(t *testing.T, p *platform.Platform, add func(string, string, float64, float64)) {
+	w := p.Clone(t)
+	var times []float64
+	for i := range 5 {
+		w.Replace(t, "addons/external-dns/helmrelease.yaml", fmt.Sprintf("cpu: %dm", 20+i), fmt.Sprintf("cpu: %dm", 21+i))
+		commit := w.Push(t, "bench")
+		times = append(times, seconds(func() {
+			platform.Eventually(t, 2*time.Minute, func() error {
+				for _, c := range p.Clusters(t) {
+					if !strings.HasSuffix(c.Status.AppliedRevision, commit) {
+						return fmt.Errorf("%s is at %s", c.Metadata.Name, c.Status.AppliedRevision)
+					}
+				}
+				return nil
+			})
+		}))
+		p.Must(t, "wait", "cluster", "--all", "-A", "--for", "condition=Ready", "--timeout", "3m")
+	}
+	slices.Sort(times)
+	add("push to applied on 4 clusters, median of 5", "s", times[2], 10)
+}
+
+// measureCreate times a cluster through KARGO, and the same Cluster API objects
+// applied straight to Cluster API by Helm, in turns.
+func measureCreate(t *testing.T, p *platform.Platform, add func(string, string, float64, float64)) {
+	var nodes, addons, bare []float64
+	for range 3 {
+		n, a := createWithKARGO(t, p)
+		nodes, addons = append(nodes, n), append(addons, a)
+		bare = append(bare, createBare(t, p))
+	}
+	for _, x := range [][]float64{nodes, addons, bare} {
+		slices.Sort(x)
+	}
+	add("create to nodes Ready, median of 3", "s", nodes[1], 60)
+	add("nodes Ready to all add-ons Ready, median of 3", "s", addons[1]-nodes[1], 45)
+	add("the same objects straight to Cluster API, to nodes Ready", "s", bare[1], 0)
+	add("KARGO against bare Cluster API", "x", nodes[1]/bare[1], 1.05)
+}
+
+func createWithKARGO(t *testing.T, p *platform.Platform) (nodes, addons float64) {
+	start := time.Now()
+	p.Must(t, "create", "cluster", "bench", "--team", "shop", "--account", "shop-lab")
+	p.Must(t, "wait", "cluster", "bench", "-n", "shop", "--for", "condition=NodesReady", "--timeout", "10m")
+	nodes = time.Since(start).Seconds()
+	p.Must(t, "wait", "cluster", "bench", "-n", "shop", "--for", "condition=Ready", "--timeout", "10m")
+	addons = time.Since(start).Seconds()
+	p.Must(t, "delete", "cluster", "bench", "-n", "shop", "--confirm", "bench", "--wait", "--timeout", "10m")
+	return nodes, addons
+}
+
+// createBare applies the cluster chart with Helm and waits for the same nodes.
+func createBare(t *testing.T, p *platform.Platform) float64 {
+	values := filepath.Join(t.TempDir(), "values.yaml")
+	text := `cluster: {team: shop, accountID: "` + account + `", environment: nonprod, region: eu-central-1}
+kubernetesVersion: "1.34"
+network: {cidr: 10.18.0.0/18}
+nodePools: {default: {instanceType: m7i.large, minSize: 2, maxSize: 6}}
+accessEntries: {administrators: {role: team-admin, policy: AmazonEKSClusterAdminPolicy}}
+deletionProtection: false
+`
+	if err := os.WriteFile(values, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	namespace := "a" + account
+	helm := func(args ...string) {
+		t.Helper()
+		env := []string{"KUBECONFIG=" + p.Status(t).Addresses.Kubeconfig}
+		if r := p.Command("", "../../bin/tools/helm", env, append(args, "-n", namespace)...); r.Code != 0 {
+			t.Fatalf("helm %v: %s", args, r.Stderr)
+		}
+	}
+	took := seconds(func() {
+		helm("upgrade", "--install", "bench", "../../charts/cluster", "-f", values)
+		platform.Eventually(t, 10*time.Minute, func() error {
+			refs := p.Management(t, "get", "machinepool", "bench-default", "-n", namespace, "-o", "jsonpath={.status.nodeRefs[*].name}")
+			phase := p.Management(t, "get", "machinepool", "bench-default", "-n", namespace, "-o", "jsonpath={.status.phase}")
+			if len(strings.Fields(refs)) != 2 || phase != "Running" {
+				return fmt.Errorf("MachinePool is %s with nodes %q", phase, refs)
+			}
+			return nil
+		})
+	})
+	p.Management(t, "delete", "clusters.cluster.x-k8s.io", "bench", "-n", namespace, "--timeout=10m")
+	helm("uninstall", "bench")
+	return took
+}
+
+func memory(t *testing.T) string {
+	text, err := os.ReadFile("/proc/meminfo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	line, _, _ := strings.Cut(string(text), "\n")
+	return strings.Join(strings.Fields(strings.TrimPrefix(line, "MemTotal:")), " ")
+}
+
+// write prints the report as a table, and writes it to bench.json.
+func write(t *testing.T, report *Report) {
+	var table strings.Builder
+	fmt.Fprintf(&table, "%d CPUs, %s\n", report.CPUs, report.Memory)
+	w := tabwriter.NewWriter(&table, 0, 0, 2, ' ', 0)
+	for _, r := range report.Results {
+		aim := ""
+		if r.Aim != 0 {
+			aim = fmt.Sprintf("aim: at most %g", r.Aim)
+		}
+		fmt.Fprintf(w, "%s\t%.2f %s\t%s\n", r.Name, r.Value, r.Unit, aim)
+	}
+	if err := w.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	fmt.Println(table.String())
+	data, err := json.MarshalIndent(report, "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile("../../bench.json", append(data, '\n'), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
