@@ -3,6 +3,7 @@
 package progress
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
@@ -30,6 +31,8 @@ type Line struct {
 	Title   string
 	State   State
 	Message string
+	// Word says what Done means; "ready" if empty.
+	Word string
 }
 
 // Display shows lines.
@@ -181,7 +184,7 @@ func (d *Display) elapsed(t time.Time) string {
 }
 
 func plain(l Line) string {
-	word := map[State]string{Waiting: "waiting", Working: "working", Done: "ready", Failed: "failed"}[l.State]
+	word := map[State]string{Waiting: "waiting", Working: "working", Done: cmp.Or(l.Word, "ready"), Failed: "failed"}[l.State]
 	if l.Message == "" || l.State == Done {
 		return fmt.Sprintf("%-15s %s", l.Title, word)
 	}

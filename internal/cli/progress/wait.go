@@ -143,7 +143,7 @@ func (r *waiting) lines(key types.NamespacedName, done bool, err error) []Line {
 	cluster, exists := r.seen[key]
 	switch {
 	case !exists && err == nil:
-		return []Line{{Title: key.String(), State: Done}}
+		return []Line{{Title: key.String(), State: Done, Word: "deleted"}}
 	case !exists:
 		return []Line{{Title: key.String(), State: Failed, Message: err.Error()}}
 	case len(r.targets) == 1 && !r.Goal.Gone:

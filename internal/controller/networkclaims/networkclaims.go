@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"maps"
 	"net/netip"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -36,9 +37,9 @@ func ForAccount(accountID string) string { return "account." + accountID }
 // ForCluster is the claimant name of a cluster in an account.
 func ForCluster(accountID, cluster string) string { return "cluster." + accountID + "." + cluster }
 
-// Reserve claims exactly this range for an account.
+// Reserve claims exactly this range.
 func (s *Store) Reserve(ctx context.Context, claimant string, want netip.Prefix) error {
-	return s.update(ctx, func(c network.Claims) error { return claimsOf(c, "account.").Reserve(claimant, want) },
+	return s.update(ctx, func(c network.Claims) error { return rivals(c, claimant).Reserve(claimant, want) },
 		func(c network.Claims) { c[claimant] = want })
 }
 
@@ -46,7 +47,7 @@ func (s *Store) Reserve(ctx context.Context, claimant string, want netip.Prefix)
 func (s *Store) Allocate(ctx context.Context, claimant string, pool netip.Prefix, bits int) (netip.Prefix, error) {
 	var got netip.Prefix
 	err := s.update(ctx, func(c network.Claims) (err error) {
-		got, err = claimsOf(c, "cluster.").Allocate(claimant, pool, bits)
+		got, err = rivals(c, claimant).Allocate(claimant, pool, bits)
 		return err
 	}, func(c network.Claims) { c[claimant] = got })
 	return got, err
@@ -114,13 +115,14 @@ func parse(data map[string]string) (network.Claims, error) {
 	return claims, nil
 }
 
-// claimsOf are the claims of one kind: accounts share the address space,
-// clusters share their account's range.
-func claimsOf(c network.Claims, kind string) network.Claims {
+// rivals are the claims of the claimant's kind: accounts share the address
+// space, clusters share their account's range.
+func rivals(c network.Claims, claimant string) network.Claims {
+	kind, _, _ := strings.Cut(claimant, ".")
 	out := network.Claims{}
-	for claimant, prefix := range c {
-		if len(claimant) > len(kind) && claimant[:len(kind)] == kind {
-			out[claimant] = prefix
+	for other, prefix := range c {
+		if strings.HasPrefix(other, kind+".") {
+			out[other] = prefix
 		}
 	}
 	return out

@@ -37,6 +37,7 @@ type Blueprints interface {
 
 // NetworkClaims keeps network ranges from overlapping.
 type NetworkClaims interface {
+	Reserve(ctx context.Context, claimant string, want netip.Prefix) error
 	Allocate(ctx context.Context, claimant string, pool netip.Prefix, bits int) (netip.Prefix, error)
 	Release(ctx context.Context, claimant string) error
 }

@@ -102,7 +102,9 @@ func (r *Reconciler) unprotectOne(ctx context.Context, o client.Object) error {
 // remaining says what is still there of a cluster that is being deleted.
 func (o observed) remaining() string {
 	switch {
-	case len(o.pools) > 0:
+	case len(o.pools) == 1:
+		return "the node pool is being deleted"
+	case len(o.pools) > 1:
 		return fmt.Sprintf("%d node pools are being deleted", len(o.pools))
 	case o.controlPlane != nil:
 		return "EKS control plane and network are being deleted"

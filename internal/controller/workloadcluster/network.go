@@ -13,7 +13,8 @@ import (
 )
 
 // reserveNetwork takes the cluster's VPC range out of its account's range. A
-// cluster that is given a VPC needs none.
+// cluster that is given a VPC needs none; one that has its VPC already, because
+// Helm made it, keeps that range.
 func (r *Reconciler) reserveNetwork(ctx context.Context, s *scope) (string, error) {
 	if s.design.givenVPC() {
 		return "the cluster uses a given VPC", nil
@@ -22,13 +23,30 @@ func (r *Reconciler) reserveNetwork(ctx context.Context, s *scope) (string, erro
 	if err != nil {
 		return "", phase.Terminal(v1alpha1.ReasonNetworkExhausted, "network.cidr of account %s: %s", s.account.Name, err)
 	}
+	claimant := networkclaims.ForCluster(s.account.Spec.ID, s.cluster.Name)
+	if held, ok := s.observed.vpcRange(); ok {
+		if err := r.Network.Reserve(ctx, claimant, held); err != nil {
+			return "", err
+		}
+		s.cluster.Status.Network.CIDR = held.String()
+		return "VPC range " + held.String(), nil
+	}
 	bits := max(int(s.account.Spec.Network.ClusterPrefixLength), pool.Bits())
-	got, err := r.Network.Allocate(ctx, networkclaims.ForCluster(s.account.Spec.ID, s.cluster.Name), pool, bits)
+	got, err := r.Network.Allocate(ctx, claimant, pool, bits)
 	if err != nil {
 		return "", err
 	}
 	s.cluster.Status.Network.CIDR = got.String()
 	return "VPC range " + got.String(), nil
+}
+
+// vpcRange is the range of the VPC that exists or is being made.
+func (o observed) vpcRange() (netip.Prefix, bool) {
+	if o.controlPlane == nil {
+		return netip.Prefix{}, false
+	}
+	held, err := netip.ParsePrefix(o.controlPlane.Spec.NetworkSpec.VPC.CidrBlock)
+	return held, err == nil
 }
 
 // networkConditions are CAPA's, in the order it works.
