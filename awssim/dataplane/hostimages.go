@@ -10,6 +10,9 @@ import (
 type hostProgram struct {
 	// Listen are flags that get 127.0.0.1 and the host port of a container port.
 	Listen map[string]int
+	// Service is the container port that other pods reach through a Service: its
+	// host port outlives the pod, as the Service's address does.
+	Service int
 	// Set are flags that get a fixed value.
 	Set map[string]string
 }
@@ -28,7 +31,7 @@ func hostPrograms() map[string]hostProgram {
 	return map[string]hostProgram{
 		"fluxcd/source-controller": {
 			// The address in artifacts' URLs is one that the other controllers reach.
-			Listen: map[string]int{"--health-addr": 9440, "--storage-addr": 9090, "--storage-adv-addr": 9090}, Set: set,
+			Listen: map[string]int{"--health-addr": 9440, "--storage-addr": 9090, "--storage-adv-addr": 9090}, Service: 9090, Set: set,
 		},
 		"fluxcd/kustomize-controller": {Listen: listen, Set: set},
 		"fluxcd/helm-controller":      {Listen: listen, Set: set},

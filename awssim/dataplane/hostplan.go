@@ -33,11 +33,14 @@ type hostPlan struct {
 
 // podPlace is where a pod's process lives.
 type podPlace struct {
-	Name   string                               // of the process
-	Dir    string                               // the pod's own directory
-	Port   func(containerPort int) (int, error) // on the host
-	Images map[string]Image                     // what may be run
-	Env    []string                             // settings of the Go runtime
+	Name string                               // of the process
+	Dir  string                               // the pod's own directory
+	Port func(containerPort int) (int, error) // on the host, the pod's own
+	// ServicePort is the host port that stands for a Service's address: it is the
+	// same for every pod behind the Service, one after the other.
+	ServicePort func(containerPort int) (int, error)
+	Images      map[string]Image // what may be run
+	Env         []string         // settings of the Go runtime
 }
 
 // planPod says how a pod's container runs on this machine: the pod's arguments
@@ -59,7 +62,13 @@ func planPod(pod *corev1.Pod, at podPlace) (hostPlan, error) {
 	if err != nil {
 		return hostPlan{}, err
 	}
-	listen, err := listenFlags(program, at.Port)
+	port := func(containerPort int) (int, error) {
+		if containerPort == program.Service {
+			return at.ServicePort(containerPort)
+		}
+		return at.Port(containerPort)
+	}
+	listen, err := listenFlags(program, port)
 	if err != nil {
 		return hostPlan{}, err
 	}
@@ -81,7 +90,7 @@ func planPod(pod *corev1.Pod, at podPlace) (hostPlan, error) {
 		}
 	}
 	plan.Spec.Env = append(plan.Spec.Env, overridden...)
-	plan.Spec.ReadyURL, err = readyURL(container, at.Port)
+	plan.Spec.ReadyURL, err = readyURL(container, port)
 	return plan, err
 }
 

@@ -29,8 +29,9 @@ func testPod(change func(*corev1.Pod)) *corev1.Pod {
 func testPlace() podPlace {
 	return podPlace{
 		Name: "eks/1/c/pods/flux-system/source-1", Dir: "/state/source-1", Env: []string{"GOGC=30"},
-		Port:   func(p int) (int, error) { return 20000 + p, nil },
-		Images: map[string]Image{"fluxcd/source-controller": {Binary: "/engine/source-controller", Version: "v1.9.6"}},
+		Port:        func(p int) (int, error) { return 20000 + p, nil },
+		ServicePort: func(p int) (int, error) { return 20000 + p, nil },
+		Images:      map[string]Image{"fluxcd/source-controller": {Binary: "/engine/source-controller", Version: "v1.9.6"}},
 	}
 }
 

@@ -211,6 +211,9 @@ func (h *hostPods) syncPod(ctx context.Context, pod *corev1.Pod, status process.
 		Name: h.cluster.processName(podsPart) + key, Dir: h.dir(key), Images: h.cluster.plane.opts.Binaries.Images,
 		Env:  goRuntime(hostPodMemory()),
 		Port: func(port int) (int, error) { return h.cluster.plane.ports.port(h.portOwner(key, fmt.Sprint(port))) },
+		ServicePort: func(port int) (int, error) {
+			return h.cluster.plane.ports.port(h.cluster.key + "/services/" + pod.Namespace + "/" + pod.Labels["app"] + ":" + fmt.Sprint(port))
+		},
 	})
 	if err == nil {
 		if invalid := plan.Spec.Validate(); invalid != nil {

@@ -88,10 +88,10 @@ func (r *reader) flavorAddons(folder string, flavor *Flavor, seen map[string]boo
 	seen[folder] = true
 	file := folder + "/kustomization.yaml"
 	for _, at := range r.resources(file) {
-		switch parent, name := path.Split(at); {
-		case parent == "addons/":
+		switch parent, name := path.Split(at); parent {
+		case "addons/":
 			flavor.Addons = append(flavor.Addons, name)
-		case parent == "flavors/":
+		case "flavors/":
 			r.flavorAddons(at, flavor, seen)
 		default:
 			if _, err := fs.Stat(r.fs, at); err != nil {

@@ -10,6 +10,7 @@ import (
 	"path"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -111,7 +112,7 @@ func (r *reader) read(name string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }()
 	data, err := io.ReadAll(io.LimitReader(file, settings.MaxDocumentBytes+1))
 	if err == nil && len(data) > settings.MaxDocumentBytes {
 		err = fmt.Errorf("larger than %d bytes", settings.MaxDocumentBytes)
@@ -147,7 +148,7 @@ func (r *reader) failAtLine(file string, err error) {
 	line := 0
 	text := strings.TrimPrefix(err.Error(), "yaml: ")
 	if m := lineInError.FindStringSubmatchIndex(text); m != nil {
-		fmt.Sscan(text[m[2]:m[3]], &line)
+		line, _ = strconv.Atoi(text[m[2]:m[3]]) // digits, by the expression
 		text = text[:m[0]] + text[m[1]:]
 	}
 	r.problems = append(r.problems, &FileError{file, line, errors.New(text)})

@@ -149,7 +149,7 @@ func (h helmFetcher) get(ctx context.Context, url string, limit int64) ([]byte, 
 	if err != nil {
 		return nil, err
 	}
-	defer response.Body.Close()
+	defer func() { _ = response.Body.Close() }()
 	if response.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("%s answers %s", url, response.Status)
 	}
@@ -226,7 +226,7 @@ func (m *moduleFetcher) download(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	command := exec.CommandContext(ctx, m.command, args...)
 	command.Dir = dir
 	command.Env = append(os.Environ(), "GOFLAGS=", "GOWORK=off")

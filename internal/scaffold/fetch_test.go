@@ -58,16 +58,16 @@ func upstreamServer(t *testing.T, chart []byte, indexDigest string) *httptest.Se
 	mux.HandleFunc("GET /repo/index.yaml", func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprintf(w, "apiVersion: v1\nentries:\n  thing:\n    - name: thing\n      version: 1.2.3\n      digest: %s\n      urls: [thing-1.2.3.tgz]\n", indexDigest)
 	})
-	mux.HandleFunc("GET /repo/thing-1.2.3.tgz", func(w http.ResponseWriter, _ *http.Request) { w.Write(chart) })
+	mux.HandleFunc("GET /repo/thing-1.2.3.tgz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(chart) })
 	mux.HandleFunc("GET /v2/charts/thing/manifests/{ref}", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/vnd.oci.image.manifest.v1+json")
 		w.Header().Set("Docker-Content-Digest", blob(manifest))
-		w.Write(manifest)
+		_, _ = w.Write(manifest)
 	})
 	mux.HandleFunc("GET /v2/charts/thing/blobs/{digest}", func(w http.ResponseWriter, r *http.Request) {
 		for _, data := range [][]byte{config, chart} {
 			if r.PathValue("digest") == blob(data) {
-				w.Write(data)
+				_, _ = w.Write(data)
 				return
 			}
 		}

@@ -39,7 +39,7 @@ func TestMain(m *testing.M) {
 	}
 	madeDir = filepath.Join(dir, "fleet")
 	code := m.Run()
-	os.RemoveAll(dir)
+	_ = os.RemoveAll(dir)
 	os.Exit(code)
 }
 

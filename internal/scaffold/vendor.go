@@ -112,7 +112,7 @@ func (u upstream) vendor(ctx context.Context, fetch fetcher, o Options) (fleet.L
 		Version string `yaml:"version"`
 	}
 	if err := yaml.Unmarshal(t["Chart.yaml"], &meta); err != nil {
-		return fleet.LockedChart{}, fmt.Errorf("Chart.yaml: %w", err)
+		return fleet.LockedChart{}, fmt.Errorf("read Chart.yaml: %w", err)
 	}
 	if meta.Name != u.name || meta.Version != u.version {
 		return fleet.LockedChart{}, fmt.Errorf("%s has %s %s", origin, meta.Name, meta.Version)

@@ -27,6 +27,7 @@ type Platform struct {
 	Binaries       *engine.Binaries
 }
 
+// New finds what `make build engine` built. The platform is not started.
 func New() (*Platform, error) {
 	kargoctl, err := filepath.Abs("../../bin/kargoctl")
 	if err != nil {
@@ -146,6 +147,7 @@ type Process struct {
 	Memory   int64  `json:"memory"`
 }
 
+// Status is what `kargoctl status -o json` prints.
 func (p *Platform) Status(t *testing.T) Status {
 	t.Helper()
 	var s Status
@@ -203,6 +205,7 @@ func (c Cluster) Condition(conditionType string) Condition {
 	return Condition{}
 }
 
+// Clusters lists all clusters.
 func (p *Platform) Clusters(t *testing.T) []Cluster {
 	t.Helper()
 	var list struct {
@@ -216,6 +219,7 @@ func (p *Platform) Clusters(t *testing.T) []Cluster {
 	return list.Items
 }
 
+// Cluster gets one cluster.
 func (p *Platform) Cluster(t *testing.T, team, name string) Cluster {
 	t.Helper()
 	var c Cluster
@@ -260,6 +264,7 @@ func (p *Platform) NoViolations(t *testing.T) {
 	}
 }
 
+// AWSSim gets a JSON document from the simulator.
 func (p *Platform) AWSSim(t *testing.T, path string, into any) {
 	t.Helper()
 	resp, err := http.Get(p.Status(t).Addresses.AWSSim + path)
@@ -350,6 +355,7 @@ type Worktree struct {
 	credentials string
 }
 
+// Git runs git in a directory with the credential for pushing.
 func (w *Worktree) Git(t *testing.T, dir string, args ...string) string {
 	t.Helper()
 	all := append([]string{"-C", filepath.Clean("/" + dir), "-c", "user.name=E2E", "-c", "user.email=e2e@localhost",

@@ -140,7 +140,7 @@ func TestLifeOfAnAccount(t *testing.T) {
 	}
 	eventually(t, func() error {
 		if err := env.Client.Get(t.Context(), client.ObjectKey{Name: "a111111111111"}, identity); !apierrors.IsNotFound(err) {
-			return fmt.Errorf("identity still there: %v", err)
+			return fmt.Errorf("identity still there: %w", err)
 		}
 		ns := &corev1.Namespace{}
 		if err := env.Client.Get(t.Context(), client.ObjectKey{Name: "a111111111111"}, ns); err != nil {

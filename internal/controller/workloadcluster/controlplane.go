@@ -6,8 +6,6 @@ import (
 	"strconv"
 	"strings"
 
-	clusterv1beta1 "sigs.k8s.io/cluster-api/api/core/v1beta1"
-
 	ekscontrolplanev1 "sigs.k8s.io/cluster-api-provider-aws/v2/controlplane/eks/api/v1beta2"
 
 	"kargo.dev/kargo/api/v1alpha1"
@@ -47,7 +45,7 @@ func (r *Reconciler) observeControlPlane(ctx context.Context, s *scope) (string,
 }
 
 // endpoint spells CAPA's host and port as a URL; CAPA puts a whole URL into the host.
-func endpoint(e clusterv1beta1.APIEndpoint) string {
+func endpoint(e capaEndpoint) string {
 	if strings.Contains(e.Host, "://") {
 		return e.Host
 	}
@@ -59,8 +57,8 @@ func endpoint(e clusterv1beta1.APIEndpoint) string {
 
 // controlPlaneMessage is CAPA's own word on why the control plane is not ready.
 func controlPlaneMessage(plane *ekscontrolplanev1.AWSManagedControlPlane) string {
-	for _, t := range []clusterv1beta1.ConditionType{
-		ekscontrolplanev1.IAMControlPlaneRolesReadyCondition, ekscontrolplanev1.EKSControlPlaneReadyCondition, clusterv1beta1.ReadyCondition,
+	for _, t := range []capaConditionType{
+		ekscontrolplanev1.IAMControlPlaneRolesReadyCondition, ekscontrolplanev1.EKSControlPlaneReadyCondition, capaReady,
 	} {
 		if c := findCondition(plane.Status.Conditions, t); c != nil && c.Status != "True" && c.Message != "" {
 			return string(t) + ": " + c.Message

@@ -5,7 +5,6 @@ import (
 	"net/netip"
 
 	"sigs.k8s.io/cluster-api-provider-aws/v2/api/v1beta2"
-	clusterv1beta1 "sigs.k8s.io/cluster-api/api/core/v1beta1"
 
 	"kargo.dev/kargo/api/v1alpha1"
 	"kargo.dev/kargo/internal/controller/networkclaims"
@@ -50,7 +49,7 @@ func (o observed) vpcRange() (netip.Prefix, bool) {
 }
 
 // networkConditions are CAPA's, in the order it works.
-var networkConditions = []clusterv1beta1.ConditionType{
+var networkConditions = []capaConditionType{
 	v1beta2.VpcReadyCondition, v1beta2.SubnetsReadyCondition, v1beta2.InternetGatewayReadyCondition,
 	v1beta2.NatGatewaysReadyCondition, v1beta2.RouteTablesReadyCondition, v1beta2.ClusterSecurityGroupsReadyCondition,
 }
@@ -77,27 +76,4 @@ func (r *Reconciler) observeNetwork(_ context.Context, s *scope) (string, error)
 		return "", phase.Waiting(v1alpha1.ReasonProgressing, "CAPA makes the network")
 	}
 	return "VPC " + plane.Spec.NetworkSpec.VPC.ID, nil
-}
-
-func findCondition(conditions clusterv1beta1.Conditions, t clusterv1beta1.ConditionType) *clusterv1beta1.Condition {
-	for i := range conditions {
-		if conditions[i].Type == t {
-			return &conditions[i]
-		}
-	}
-	return nil
-}
-
-func reasonOf(c *clusterv1beta1.Condition) string {
-	if c.Reason == "" {
-		return v1alpha1.ReasonProgressing
-	}
-	return c.Reason
-}
-
-func messageOf(c *clusterv1beta1.Condition) string {
-	if c.Message == "" {
-		return reasonOf(c)
-	}
-	return c.Message
 }
