@@ -78,7 +78,7 @@ func Digest(fsys fs.FS) (string, error) {
 		}
 		one := sha256.New()
 		_, err = io.Copy(one, file)
-		file.Close()
+		_ = file.Close()
 		if err != nil {
 			return "", err
 		}

@@ -82,7 +82,7 @@ func (h helmFetcher) probe(ctx context.Context, repository string) error {
 	if err != nil {
 		return err
 	}
-	response.Body.Close()
+	_ = response.Body.Close()
 	if response.StatusCode != http.StatusOK {
 		return fmt.Errorf("%s answers %s", repository, response.Status)
 	}
