@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/fluxcd/pkg/runtime/conditions"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
 
@@ -141,10 +142,24 @@ func Deleting(ctx context.Context, obj conditions.Setter, steps ...func(context.
 	return true, ctrl.Result{}, nil
 }
 
-// Owned lists the conditions the phases and their summary own, for the patcher.
-func Owned(types ...string) []string {
-	return append(types, v1alpha1.ConditionReady, v1alpha1.ConditionReconciling, v1alpha1.ConditionStalled)
+// Finish joins the outcome of a reconciliation with that of writing it down. An
+// object that changed meanwhile is looked at again; one that is gone needs nothing.
+func Finish(result ctrl.Result, err, patchErr error) (ctrl.Result, error) {
+	switch {
+	case apierrors.IsConflict(err), err == nil && apierrors.IsConflict(patchErr):
+		return ctrl.Result{RequeueAfter: conflictRetry}, nil
+	case err != nil:
+		return ctrl.Result{}, err
+	case apierrors.IsNotFound(patchErr):
+		return ctrl.Result{}, nil
+	case patchErr != nil:
+		return ctrl.Result{}, patchErr
+	}
+	return result, nil
 }
+
+// conflictRetry lets the cache see the change that caused a conflict.
+const conflictRetry = 100 * time.Millisecond
 
 // soonest is the smaller of two delays, where 0 means never.
 func soonest(a, b time.Duration) time.Duration {

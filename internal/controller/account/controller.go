@@ -6,7 +6,6 @@ import (
 	"context"
 	"net/netip"
 
-	"github.com/fluxcd/pkg/runtime/patch"
 	corev1 "k8s.io/api/core/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -81,25 +80,21 @@ func requests(accounts []v1alpha1.Account) []reconcile.Request {
 }
 
 // Reconcile implements reconcile.Reconciler.
-func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (_ ctrl.Result, err error) {
+func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (result ctrl.Result, err error) {
 	acct := &v1alpha1.Account{}
 	if err := r.Client.Get(ctx, req.NamespacedName, acct); err != nil {
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
-	patcher := patch.NewSerialPatcher(acct, r.Client)
+	patcher := phase.NewPatcher(r.Client, FieldOwner, acct)
 	defer func() {
-		patchErr := patcher.Patch(ctx, acct, patch.WithFieldOwner(FieldOwner), patch.WithStatusObservedGeneration{},
-			patch.WithOwnedConditions{Conditions: phase.Owned(
-				v1alpha1.ConditionClaimed, v1alpha1.ConditionNetworkReserved, v1alpha1.ConditionIdentityReady)})
-		if err == nil {
-			err = client.IgnoreNotFound(patchErr)
-		}
+		acct.Status.ObservedGeneration = acct.Generation
+		result, err = phase.Finish(result, err, patcher.Patch(ctx, acct))
 	}()
 	if !acct.DeletionTimestamp.IsZero() {
 		return r.finalize(ctx, acct)
 	}
 	if controllerutil.AddFinalizer(acct, v1alpha1.Finalizer) {
-		if err := patcher.Patch(ctx, acct, patch.WithFieldOwner(FieldOwner)); err != nil {
+		if err := patcher.Patch(ctx, acct); err != nil {
 			return ctrl.Result{}, err
 		}
 	}

@@ -5,7 +5,6 @@ package team
 import (
 	"context"
 
-	"github.com/fluxcd/pkg/runtime/patch"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -51,24 +50,21 @@ func request(team string) []reconcile.Request {
 }
 
 // Reconcile implements reconcile.Reconciler.
-func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (_ ctrl.Result, err error) {
+func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (result ctrl.Result, err error) {
 	team := &v1alpha1.Team{}
 	if err := r.Client.Get(ctx, req.NamespacedName, team); err != nil {
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
-	patcher := patch.NewSerialPatcher(team, r.Client)
+	patcher := phase.NewPatcher(r.Client, FieldOwner, team)
 	defer func() {
-		patchErr := patcher.Patch(ctx, team, patch.WithFieldOwner(FieldOwner), patch.WithStatusObservedGeneration{},
-			patch.WithOwnedConditions{Conditions: phase.Owned(v1alpha1.ConditionNamespaceReady)})
-		if err == nil {
-			err = client.IgnoreNotFound(patchErr)
-		}
+		team.Status.ObservedGeneration = team.Generation
+		result, err = phase.Finish(result, err, patcher.Patch(ctx, team))
 	}()
 	if !team.DeletionTimestamp.IsZero() {
 		return r.finalize(ctx, team)
 	}
 	if controllerutil.AddFinalizer(team, v1alpha1.Finalizer) {
-		if err := patcher.Patch(ctx, team, patch.WithFieldOwner(FieldOwner)); err != nil {
+		if err := patcher.Patch(ctx, team); err != nil {
 			return ctrl.Result{}, err
 		}
 	}

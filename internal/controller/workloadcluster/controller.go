@@ -8,7 +8,6 @@ import (
 	"net/netip"
 	"time"
 
-	"github.com/fluxcd/pkg/runtime/patch"
 	"github.com/fluxcd/pkg/ssa"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/rest"
@@ -85,40 +84,31 @@ func (s *scope) key() client.ObjectKey {
 }
 
 // Reconcile implements reconcile.Reconciler.
-func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (_ ctrl.Result, err error) {
+func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (result ctrl.Result, err error) {
 	cluster := &v1alpha1.WorkloadCluster{}
 	if err := r.Client.Get(ctx, req.NamespacedName, cluster); err != nil {
 		r.forget(req.NamespacedName)
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
-	patcher := patch.NewSerialPatcher(cluster, r.Client)
+	patcher := phase.NewPatcher(r.Client, FieldOwner, cluster)
 	defer func() {
-		patchErr := patcher.Patch(ctx, cluster, patch.WithFieldOwner(FieldOwner), patch.WithStatusObservedGeneration{},
-			patch.WithOwnedConditions{Conditions: phase.Owned(conditionTypes...)})
-		if err == nil {
-			err = client.IgnoreNotFound(patchErr)
-		}
+		cluster.Status.ObservedGeneration = cluster.Generation
+		result, err = phase.Finish(result, err, patcher.Patch(ctx, cluster))
 	}()
 	s := &scope{cluster: cluster}
 	if !cluster.DeletionTimestamp.IsZero() {
 		return r.finalize(ctx, s)
 	}
 	if controllerutil.AddFinalizer(cluster, v1alpha1.Finalizer) {
-		if err := patcher.Patch(ctx, cluster, patch.WithFieldOwner(FieldOwner)); err != nil {
+		if err := patcher.Patch(ctx, cluster); err != nil {
 			return ctrl.Result{}, err
 		}
 	}
-	result, err := phase.Run(ctx, cluster, r.phases(s))
+	result, err = phase.Run(ctx, cluster, r.phases(s))
 	if err == nil && (result.RequeueAfter == 0 || result.RequeueAfter > resync) {
 		result.RequeueAfter = resync
 	}
 	return result, err
-}
-
-var conditionTypes = []string{
-	v1alpha1.ConditionResolved, v1alpha1.ConditionNetworkReserved, v1alpha1.ConditionApplied,
-	v1alpha1.ConditionNetworkReady, v1alpha1.ConditionControlPlaneReady, v1alpha1.ConditionNodesReady,
-	v1alpha1.ConditionFluxReady, v1alpha1.ConditionAddonsReady,
 }
 
 // phases in order: the first three make the cluster what it should be, the
