@@ -42,7 +42,7 @@ test-unit: engine ## Run all tests but the end-to-end ones
 test-e2e: build engine $(TOOLS)/helm ## Run the end-to-end tests: a whole platform, about 20 minutes
 	@$(ASSETS); go test -tags e2e -count 1 -timeout 60m -v ./test/e2e/...
 
-bench: build engine ## Measure the local platform, as a table and as JSON
+bench: build engine $(TOOLS)/helm ## Measure the local platform, as a table and as JSON
 	@$(ASSETS); go test -tags bench -count 1 -timeout 60m -v ./test/bench/...
 
 generate: $(TOOLS)/controller-gen ## Generate code, CRDs, the engine's lock and Flux's manifests
