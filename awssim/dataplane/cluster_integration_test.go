@@ -8,7 +8,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -39,7 +38,6 @@ func TestCluster(t *testing.T) {
 	p.ensure("1.35")
 	p.awaitReady("1.35")
 	p.checkVersion("v1.35.")
-	p.reportMemory()
 	p.checkScaleIn(one)
 	p.checkDeleted()
 }
@@ -174,17 +172,6 @@ func (p *platform) checkRestartOfSimulator() {
 	if got := p.plane.NodesReady(testARN, "pool", "1.34"); got != 2 {
 		p.t.Errorf("nodes of a group nobody has asked for yet: got %d ready, want them left alone", got)
 	}
-}
-
-func (p *platform) reportMemory() {
-	p.t.Helper()
-	time.Sleep(11 * time.Second) // the supervisor measures every 10 s
-	sum := int64(0)
-	for name, s := range p.processes("eks/") {
-		p.t.Logf("%-60s %4d MB", name, s.MemoryBytes>>20)
-		sum += s.MemoryBytes
-	}
-	p.t.Logf("PSS of one cluster: %d MB", sum>>20)
 }
 
 func (p *platform) checkScaleIn(one eks.Node) {

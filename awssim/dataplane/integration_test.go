@@ -66,6 +66,9 @@ func newPlatform(t *testing.T) *platform {
 		t.Skip("SKIPPED: -short; this test starts real clusters")
 	}
 	binaries, err := engine.Find(t.Context(), engine.SearchFromEnv("", os.Getenv))
+	if err != nil && os.Getenv("CI") != "" {
+		t.Fatal(err)
+	}
 	if err != nil {
 		t.Skipf("SKIPPED: no real cluster is tested here: %v", err)
 	}

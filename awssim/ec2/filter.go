@@ -34,26 +34,38 @@ func (f filter) matches(values []string) bool {
 // wildcard matches * (any characters) and ? (one character); \ takes the next
 // character literally. Matching is case-sensitive, as AWS's is.
 func wildcard(pattern, s string) bool {
-	for pattern != "" {
-		switch c := pattern[0]; {
-		case c == '*':
-			for i := len(s); i >= 0; i-- {
-				if wildcard(pattern[1:], s[i:]) {
-					return true
-				}
-			}
-			return false
-		case c == '\\' && len(pattern) > 1:
+	// What to go back to when the text after the last star does not match: that
+	// star takes one character more. Only the last star ever has to.
+	afterStar, rest, starred := "", "", false
+	for pattern != "" || s != "" {
+		if strings.HasPrefix(pattern, "*") {
 			pattern = pattern[1:]
-			if s == "" || s[0] != pattern[0] {
-				return false
-			}
-		case s == "" || c != '?' && c != s[0]:
+			afterStar, rest, starred = pattern, s, true
+			continue
+		}
+		if next, ok := matchOne(pattern, s); ok {
+			pattern, s = next, s[1:]
+			continue
+		}
+		if !starred || rest == "" {
 			return false
 		}
-		pattern, s = pattern[1:], s[1:]
+		rest = rest[1:]
+		pattern, s = afterStar, rest
 	}
-	return s == ""
+	return true
+}
+
+// matchOne matches the pattern's first character, which is no star, with that
+// of s, and returns the pattern's rest. A backslash takes the next one as it is.
+func matchOne(pattern, s string) (rest string, ok bool) {
+	if pattern == "" || s == "" {
+		return "", false
+	}
+	if pattern[0] == '\\' && len(pattern) > 1 {
+		return pattern[2:], pattern[1] == s[0]
+	}
+	return pattern[1:], pattern[0] == '?' || pattern[0] == s[0]
 }
 
 // filter keeps what the request's filters match.

@@ -168,7 +168,7 @@ func FuzzParse(f *testing.F) {
 			"Authorization": {authorization}, "X-Amz-Date": {date}}}
 		s, err := sigv4.Parse(r)
 		if err == nil && s.Matches(r, nil, "secret") {
-			t.Skip("a signature was found by chance")
+			t.Errorf("accepted without the secret: %q, date %q, query %q", authorization, date, query)
 		}
 	})
 }

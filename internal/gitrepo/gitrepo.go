@@ -144,22 +144,6 @@ func (r *Repository) Resolve(ref Ref) (string, error) {
 	return hash.String(), nil
 }
 
-// Branches lists the mirror's branches.
-func (r *Repository) Branches() ([]string, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	iter, err := r.repo.Branches()
-	if err != nil {
-		return nil, fmt.Errorf("list branches: %w", err)
-	}
-	var names []string
-	err = iter.ForEach(func(ref *plumbing.Reference) error {
-		names = append(names, ref.Name().Short())
-		return nil
-	})
-	return names, err
-}
-
 // filesDir is where a commit's files lie.
 func (r *Repository) filesDir(commit string) string {
 	return filepath.Join(r.opts.Dir, "commits", commit)

@@ -76,7 +76,7 @@ func TestB_ClusterAPISamples(t *testing.T) {
 	}
 }
 
-// TestB_OccupiedProfile: a second `up` of a running platform changes nothing.
+// TestB_UpAgain: a second `up` of a running platform changes nothing.
 func TestB_UpAgain(t *testing.T) {
 	before := pids(suite.Status(t))
 	suite.Must(t, "up")

@@ -43,13 +43,10 @@ func createLab(t *testing.T) {
 	if r.Code != 0 {
 		t.Fatalf("exit code %d\n%s\n%s", r.Code, r.Stdout, r.Stderr)
 	}
-	at := -1
 	for _, phase := range []string{"network", "control plane", "nodes", "flux", "add-ons"} {
-		i := strings.Index(strings.ToLower(r.Stderr), phase)
-		if i < 0 {
+		if !strings.Contains(strings.ToLower(r.Stderr), phase) {
 			t.Errorf("progress does not tell of %s:\n%s", phase, r.Stderr)
 		}
-		at = max(at, i)
 	}
 	c := suite.Cluster(t, labTeam, "lab")
 	if c.Condition("Ready").Status != "True" || c.Status.AccountID != labID {
@@ -197,7 +194,7 @@ func TestC_PushNeedsTheCredential(t *testing.T) {
 	}
 }
 
-// TestC_ClusterAsCode creates a team with a merge to management/.
+// TestC_TeamAsCode creates a team with a merge to management/.
 func TestC_TeamAsCode(t *testing.T) {
 	w := suite.Clone(t)
 	team := "apiVersion: kargo.dev/v1alpha1\nkind: Team\nmetadata:\n  name: fromgit\nspec:\n  owners:\n    - {kind: Group, name: fromgit-owners}\n"
