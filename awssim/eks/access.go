@@ -161,17 +161,13 @@ func newEntry(rec *cluster, in accessEntryInput, now time.Time) *accessEntry {
 	if groups == nil {
 		groups = []string{}
 	}
-	tags := in.Tags
-	if tags == nil {
-		tags = map[string]string{}
-	}
 	what, name := principalName(in.PrincipalARN)
 	return &accessEntry{
 		Region: rec.Region, Token: in.ClientRequestToken,
 		AccessEntry: AccessEntry{
 			ClusterName: rec.Cluster.Name, PrincipalARN: in.PrincipalARN, KubernetesGroups: groups, Username: username, Type: kind,
 			AccessEntryARN: arn(rec.Account, rec.Region, "access-entry/"+rec.Cluster.Name+"/"+what+"/"+rec.Account+"/"+name+"/"+newUUID()),
-			CreatedAt:      at(now), ModifiedAt: at(now), Tags: tags,
+			CreatedAt:      at(now), ModifiedAt: at(now), Tags: copyTags(in.Tags),
 		},
 	}
 }
@@ -238,14 +234,7 @@ func (s *Service) listAccessEntries(_ context.Context, c *api.Call) (any, error)
 			principals = append(principals, e.PrincipalARN)
 		}
 	}
-	principals, next, err := queryPage(c, itself, principals)
-	if err != nil {
-		return nil, err
-	}
-	return struct {
-		AccessEntries []string `json:"accessEntries"`
-		NextToken     string   `json:"nextToken,omitempty"`
-	}{principals, next}, nil
+	return listAnswer(c, "accessEntries", itself, principals)
 }
 
 func (s *Service) updateAccessEntry(_ context.Context, c *api.Call) (any, error) {

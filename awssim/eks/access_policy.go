@@ -106,12 +106,5 @@ func (s *Service) listAccessPolicies(_ context.Context, c *api.Call) (any, error
 	for _, p := range AccessPolicies() {
 		list = append(list, policy{p.Name, p.ARN()})
 	}
-	list, next, err := queryPage(c, func(p policy) string { return p.Name }, list)
-	if err != nil {
-		return nil, err
-	}
-	return struct {
-		AccessPolicies []policy `json:"accessPolicies"`
-		NextToken      string   `json:"nextToken,omitempty"`
-	}{list, next}, nil
+	return listAnswer(c, "accessPolicies", func(p policy) string { return p.Name }, list)
 }

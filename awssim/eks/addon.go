@@ -165,16 +165,12 @@ func (s *Service) createAddon(_ context.Context, c *api.Call) (any, error) {
 	if err := checkTags(in.Tags); err != nil {
 		return nil, err
 	}
-	tags := in.Tags
-	if tags == nil {
-		tags = map[string]string{}
-	}
 	a := addon{
 		Account: rec.Account, Region: rec.Region, Token: in.ClientRequestToken,
 		Addon: Addon{
 			AddonName: in.AddonName, ClusterName: rec.Cluster.Name, Status: statusCreating, AddonVersion: version,
 			AddonARN:  arn(rec.Account, rec.Region, "addon/"+rec.Cluster.Name+"/"+in.AddonName+"/"+newUUID()),
-			CreatedAt: at(c.Now), ModifiedAt: at(c.Now), ServiceAccountRoleARN: in.ServiceAccountRoleARN, Tags: tags,
+			CreatedAt: at(c.Now), ModifiedAt: at(c.Now), ServiceAccountRoleARN: in.ServiceAccountRoleARN, Tags: copyTags(in.Tags),
 			Owner: "aws", Publisher: "eks", ConfigurationValues: in.ConfigurationValues, Health: AddonHealth{Issues: []Issue{}},
 		},
 	}
@@ -204,14 +200,7 @@ func (s *Service) listAddons(_ context.Context, c *api.Call) (any, error) {
 			names = append(names, a.AddonName)
 		}
 	}
-	names, next, err := queryPage(c, itself, names)
-	if err != nil {
-		return nil, err
-	}
-	return struct {
-		Addons    []string `json:"addons"`
-		NextToken string   `json:"nextToken,omitempty"`
-	}{names, next}, nil
+	return listAnswer(c, "addons", itself, names)
 }
 
 func (s *Service) updateAddon(_ context.Context, c *api.Call) (any, error) {
@@ -223,8 +212,8 @@ func (s *Service) updateAddon(_ context.Context, c *api.Call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if old, ok := s.updateByToken(rec.Account, rec.Region, rec.Cluster.Name, in.ClientRequestToken); ok {
-		return updateAnswer{old.Update}, nil
+	if old, ok := s.updateByToken(rec, in.ClientRequestToken); ok {
+		return old, nil
 	}
 	if a.Running != "" {
 		return nil, inUse("Addon %s currently has update %s in progress", a.AddonName, a.Running)

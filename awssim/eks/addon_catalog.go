@@ -104,14 +104,7 @@ func (s *Service) describeAddonVersions(_ context.Context, c *api.Call) (any, er
 			list = append(list, a.info(kubernetes))
 		}
 	}
-	list, next, err := queryPage(c, func(a addonInfo) string { return a.AddonName }, list)
-	if err != nil {
-		return nil, err
-	}
-	return struct {
-		Addons    []addonInfo `json:"addons"`
-		NextToken string      `json:"nextToken,omitempty"`
-	}{list, next}, nil
+	return listAnswer(c, "addons", func(a addonInfo) string { return a.AddonName }, list)
 }
 
 // info describes an add-on, for one Kubernetes version or ("") for all.

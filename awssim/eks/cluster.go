@@ -221,10 +221,6 @@ func newCluster(c *api.Call, in createClusterInput, v Version, vpcID, serviceCID
 	if policy.SupportType == "" {
 		policy.SupportType = "EXTENDED"
 	}
-	tags := in.Tags
-	if tags == nil {
-		tags = map[string]string{}
-	}
 	logging := Logging{ClusterLogging: []LogSetup{{Types: logTypes()}}}
 	if in.Logging != nil {
 		logging = mergeLogging(logging, *in.Logging)
@@ -238,7 +234,7 @@ func newCluster(c *api.Call, in createClusterInput, v Version, vpcID, serviceCID
 		Cluster: Cluster{
 			Name: in.Name, ARN: arn(c.Caller.AccountID, c.Region, "cluster/"+in.Name), CreatedAt: at(c.Now),
 			Version: v.Name, PlatformVersion: v.Platform, RoleARN: in.RoleARN, Status: statusCreating,
-			ResourcesVPCConfig: vpc, Logging: logging, Tags: tags, AccessConfig: access, UpgradePolicy: policy,
+			ResourcesVPCConfig: vpc, Logging: logging, Tags: copyTags(in.Tags), AccessConfig: access, UpgradePolicy: policy,
 			KubernetesNetworkConfig: NetworkConfig{ServiceIPv4CIDR: serviceCIDR, IPFamily: "ipv4"},
 			EncryptionConfig:        in.EncryptionConfig, DeletionProtection: in.DeletionProtection,
 			Health: ClusterHealth{Issues: []Issue{}},
@@ -270,14 +266,7 @@ func (s *Service) listClusters(_ context.Context, c *api.Call) (any, error) {
 	for _, rec := range s.clusters.List(c.Caller.AccountID, c.Region) {
 		names = append(names, rec.Cluster.Name)
 	}
-	names, next, err := queryPage(c, itself, names)
-	if err != nil {
-		return nil, err
-	}
-	return struct {
-		Clusters  []string `json:"clusters"`
-		NextToken string   `json:"nextToken,omitempty"`
-	}{names, next}, nil
+	return listAnswer(c, "clusters", itself, names)
 }
 
 func (s *Service) deleteCluster(ctx context.Context, c *api.Call) (any, error) {

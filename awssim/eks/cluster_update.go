@@ -38,9 +38,6 @@ func (s *Service) updateClusterConfig(_ context.Context, c *api.Call) (any, erro
 	if err != nil {
 		return nil, err
 	}
-	if old, ok := s.updateByToken(rec.Account, rec.Region, rec.Cluster.Name, in.ClientRequestToken); ok {
-		return updateAnswer{old.Update}, nil
-	}
 	var changes []clusterChange
 	if in.ResourcesVPCConfig != nil {
 		changes = append(changes, s.vpcChange(rec, *in.ResourcesVPCConfig))
@@ -64,35 +61,29 @@ func (s *Service) updateClusterConfig(_ context.Context, c *api.Call) (any, erro
 	default:
 		return nil, invalidParameter("Only one type of update can be allowed.")
 	}
-	u, err := s.beginClusterUpdate(rec, c, in.ClientRequestToken, changes[0])
-	if err != nil {
-		return nil, err
-	}
-	if in.AccessConfig != nil {
-		if err := s.bootstrapNodeRoles(rec, c); err != nil {
-			return nil, err
-		}
-	}
-	return updateAnswer{u}, nil
+	return s.beginClusterUpdate(rec, c, in.ClientRequestToken, changes[0])
 }
 
-// beginClusterUpdate makes the cluster UPDATING. What is configured counts at
-// once; the status tells when AWS would be done.
-func (s *Service) beginClusterUpdate(rec *cluster, c *api.Call, token string, change clusterChange) (Update, error) {
+// beginClusterUpdate makes the cluster UPDATING, once per token. What is
+// configured counts at once; the status tells when AWS would be done.
+func (s *Service) beginClusterUpdate(rec *cluster, c *api.Call, token string, change clusterChange) (any, error) {
+	if old, ok := s.updateByToken(rec, token); ok {
+		return old, nil
+	}
 	if rec.Running != nil {
-		return Update{}, inUse("Cannot %s because cluster %s currently has update %s in progress", change.kind, rec.Cluster.Name, rec.Running.ID)
+		return nil, inUse("Cannot %s because cluster %s currently has update %s in progress", change.kind, rec.Cluster.Name, rec.Running.ID)
 	}
 	if rec.Cluster.Status != statusActive {
-		return Update{}, inUse("Cannot %s because cluster %s is %s", change.kind, rec.Cluster.Name, rec.Cluster.Status)
+		return nil, inUse("Cannot %s because cluster %s is %s", change.kind, rec.Cluster.Name, rec.Cluster.Status)
 	}
 	if change.check != nil {
 		if err := change.check(); err != nil {
-			return Update{}, err
+			return nil, err
 		}
 	}
 	u := newUpdate(c, token, rec.Cluster.Name, change.kind, change.params)
 	if err := s.updates.Put(rec.Account, rec.Region, u.Update.ID, u); err != nil {
-		return Update{}, err
+		return nil, err
 	}
 	if change.apply != nil {
 		change.apply(&rec.Cluster)
@@ -102,7 +93,11 @@ func (s *Service) beginClusterUpdate(rec *cluster, c *api.Call, token string, ch
 	if change.kind == versionUpdate {
 		rec.Running.Version = change.params[0].Value
 	}
-	return u.Update, s.saveCluster(rec)
+	err := s.saveCluster(rec)
+	if err == nil && change.kind == accessUpdate {
+		err = s.bootstrapNodeRoles(rec, c)
+	}
+	return updateAnswer{u.Update}, err
 }
 
 func (s *Service) vpcChange(rec *cluster, in vpcConfigInput) clusterChange {
@@ -192,7 +187,7 @@ func protectionChange(on bool) clusterChange {
 // accessChange only goes forward: CONFIG_MAP, API_AND_CONFIG_MAP, API.
 func accessChange(old, mode string) clusterChange {
 	return clusterChange{
-		kind:   "AccessConfigUpdate",
+		kind:   accessUpdate,
 		params: []UpdateParam{{"AuthenticationMode", mode}},
 		apply:  func(c *Cluster) { c.AccessConfig.AuthenticationMode = mode },
 		check: func() error {
@@ -217,11 +212,8 @@ func (s *Service) updateClusterVersion(_ context.Context, c *api.Call) (any, err
 	if err != nil {
 		return nil, err
 	}
-	if old, ok := s.updateByToken(rec.Account, rec.Region, rec.Cluster.Name, in.ClientRequestToken); ok {
-		return updateAnswer{old.Update}, nil
-	}
 	version, _ := findVersion(in.Version)
-	u, err := s.beginClusterUpdate(rec, c, in.ClientRequestToken, clusterChange{
+	return s.beginClusterUpdate(rec, c, in.ClientRequestToken, clusterChange{
 		kind:   versionUpdate,
 		params: []UpdateParam{{"Version", in.Version}, {"PlatformVersion", version.Platform}},
 		check: func() error {
@@ -231,10 +223,6 @@ func (s *Service) updateClusterVersion(_ context.Context, c *api.Call) (any, err
 			return s.checkSkew(rec, in.Version)
 		},
 	})
-	if err != nil {
-		return nil, err
-	}
-	return updateAnswer{u}, nil
 }
 
 // checkSkew refuses a control plane version that is too new for a node group.
@@ -263,10 +251,7 @@ func (s *Service) associateEncryptionConfig(_ context.Context, c *api.Call) (any
 	if err != nil {
 		return nil, err
 	}
-	if old, ok := s.updateByToken(rec.Account, rec.Region, rec.Cluster.Name, in.ClientRequestToken); ok {
-		return updateAnswer{old.Update}, nil
-	}
-	u, err := s.beginClusterUpdate(rec, c, in.ClientRequestToken, clusterChange{
+	return s.beginClusterUpdate(rec, c, in.ClientRequestToken, clusterChange{
 		kind:   "AssociateEncryptionConfig",
 		params: []UpdateParam{{"EncryptionConfig", jsonList(in.EncryptionConfig)}},
 		apply:  func(cl *Cluster) { cl.EncryptionConfig = in.EncryptionConfig },
@@ -280,8 +265,4 @@ func (s *Service) associateEncryptionConfig(_ context.Context, c *api.Call) (any
 			return checkEncryption(in.EncryptionConfig)
 		},
 	})
-	if err != nil {
-		return nil, err
-	}
-	return updateAnswer{u}, nil
 }

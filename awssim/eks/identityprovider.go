@@ -123,8 +123,8 @@ func (s *Service) associateIdentityProvider(_ context.Context, c *api.Call) (any
 	if err != nil {
 		return nil, err
 	}
-	if old, ok := s.updateByToken(rec.Account, rec.Region, rec.Cluster.Name, in.ClientRequestToken); ok {
-		return updateAnswer{old.Update}, nil
+	if old, ok := s.updateByToken(rec, in.ClientRequestToken); ok {
+		return old, nil
 	}
 	list, err := s.currentProviders(rec, c.Now)
 	if err != nil {
@@ -148,10 +148,7 @@ func (s *Service) associateIdentityProvider(_ context.Context, c *api.Call) (any
 		return nil, err
 	}
 	p := identityProvider{IdentityProvider: in.OIDC, Account: rec.Account, Region: rec.Region, Since: at(c.Now), Running: u.Update.ID}
-	p.ClusterName, p.Status, p.Tags = rec.Cluster.Name, statusCreating, in.Tags
-	if p.Tags == nil {
-		p.Tags = map[string]string{}
-	}
+	p.ClusterName, p.Status, p.Tags = rec.Cluster.Name, statusCreating, copyTags(in.Tags)
 	p.IdentityProviderConfigARN = arn(rec.Account, rec.Region, "identityproviderconfig/"+rec.Cluster.Name+"/oidc/"+p.IdentityProviderConfigName+"/"+newUUID())
 	if err := s.saveProvider(&p); err != nil {
 		return nil, err
@@ -189,14 +186,7 @@ func (s *Service) listIdentityProviders(_ context.Context, c *api.Call) (any, er
 	for _, p := range current {
 		list = append(list, providerReference{"oidc", p.IdentityProviderConfigName})
 	}
-	list, next, err := queryPage(c, func(r providerReference) string { return r.Name }, list)
-	if err != nil {
-		return nil, err
-	}
-	return struct {
-		Configs   []providerReference `json:"identityProviderConfigs"`
-		NextToken string              `json:"nextToken,omitempty"`
-	}{list, next}, nil
+	return listAnswer(c, "identityProviderConfigs", func(r providerReference) string { return r.Name }, list)
 }
 
 func (s *Service) disassociateIdentityProvider(_ context.Context, c *api.Call) (any, error) {

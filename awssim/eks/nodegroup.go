@@ -217,10 +217,6 @@ func (s *Service) newNodegroup(rec *cluster, c *api.Call, in createNodegroupInpu
 	}
 	id := newUUID()
 	group := "eks-" + in.NodegroupName + "-" + id
-	tags := in.Tags
-	if tags == nil {
-		tags = map[string]string{}
-	}
 	n := &nodegroup{
 		Account: rec.Account, Region: rec.Region, Token: in.ClientRequestToken, Group: group, Places: places, Since: at(c.Now),
 		Nodegroup: Nodegroup{
@@ -231,7 +227,7 @@ func (s *Service) newNodegroup(rec *cluster, c *api.Call, in createNodegroupInpu
 			AMIType: amiType, NodeRole: in.NodeRole, Labels: in.Labels, Taints: in.Taints, DiskSize: in.DiskSize,
 			Resources: &NodegroupResources{AutoScalingGroups: []AutoScalingGroup{{Name: group}}},
 			Health:    NodegroupHealth{Issues: []Issue{}}, UpdateConfig: update, NodeRepairConfig: in.NodeRepairConfig,
-			LaunchTemplate: in.LaunchTemplate, Tags: tags,
+			LaunchTemplate: in.LaunchTemplate, Tags: copyTags(in.Tags),
 		},
 	}
 	if n.Nodegroup.DiskSize == 0 && in.LaunchTemplate == nil {
@@ -302,14 +298,7 @@ func (s *Service) listNodegroups(_ context.Context, c *api.Call) (any, error) {
 	for _, n := range s.nodegroupsOf(rec) {
 		names = append(names, n.Nodegroup.NodegroupName)
 	}
-	names, next, err := queryPage(c, itself, names)
-	if err != nil {
-		return nil, err
-	}
-	return struct {
-		Nodegroups []string `json:"nodegroups"`
-		NextToken  string   `json:"nextToken,omitempty"`
-	}{names, next}, nil
+	return listAnswer(c, "nodegroups", itself, names)
 }
 
 func (s *Service) deleteNodegroup(ctx context.Context, c *api.Call) (any, error) {

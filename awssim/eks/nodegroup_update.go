@@ -114,22 +114,11 @@ func (s *Service) updateNodegroupConfig(ctx context.Context, c *api.Call) (any, 
 	if err := decode(c, &in); err != nil {
 		return nil, err
 	}
-	rec, n, err := s.nodegroupOf(c)
-	if err != nil {
-		return nil, err
-	}
-	if old, ok := s.updateByToken(rec.Account, rec.Region, rec.Cluster.Name, in.ClientRequestToken); ok {
-		return updateAnswer{old.Update}, nil
-	}
-	if err := n.checkIdle(); err != nil {
-		return nil, err
-	}
-	params, err := in.onto(&n.Nodegroup)
-	if err != nil {
-		return nil, err
-	}
-	version, release := n.goal()
-	return s.beginNodegroupUpdate(ctx, n, c, in.ClientRequestToken, configUpdate, params, nodegroupUpdate{Version: version, Release: release})
+	return s.changeNodegroup(ctx, c, in.ClientRequestToken, configUpdate, func(_ string, n *nodegroup) ([]UpdateParam, nodegroupUpdate, error) {
+		version, release := n.goal()
+		params, err := in.onto(&n.Nodegroup)
+		return params, nodegroupUpdate{Version: version, Release: release}, err
+	})
 }
 
 // onto changes a node group as asked for, and tells what changes.
@@ -192,8 +181,27 @@ func (n *nodegroup) checkIdle() error {
 	return nil
 }
 
-func (s *Service) beginNodegroupUpdate(ctx context.Context, n *nodegroup, c *api.Call, token, kind string, params []UpdateParam, running nodegroupUpdate) (any, error) {
-	u := newUpdate(c, token, n.Nodegroup.ClusterName, kind, params)
+// changeNodegroup begins an update of the node group that the path names, once
+// per token. change checks it against the control plane's version, applies it to
+// the record, and tells AWS's parameters and what the node group is to be after it.
+func (s *Service) changeNodegroup(ctx context.Context, c *api.Call, token, kind string,
+	change func(control string, n *nodegroup) ([]UpdateParam, nodegroupUpdate, error),
+) (any, error) {
+	rec, n, err := s.nodegroupOf(c)
+	if err != nil {
+		return nil, err
+	}
+	if old, ok := s.updateByToken(rec, token); ok {
+		return old, nil
+	}
+	if err := n.checkIdle(); err != nil {
+		return nil, err
+	}
+	params, running, err := change(rec.Cluster.Version, n)
+	if err != nil {
+		return nil, err
+	}
+	u := newUpdate(c, token, rec.Cluster.Name, kind, params)
 	u.Nodegroup = n.Nodegroup.NodegroupName
 	if err := s.updates.Put(n.Account, n.Region, u.Update.ID, u); err != nil {
 		return nil, err
@@ -210,41 +218,38 @@ func (s *Service) beginNodegroupUpdate(ctx context.Context, n *nodegroup, c *api
 	return updateAnswer{u.Update}, nil
 }
 
+type updateNodegroupVersionInput struct {
+	Version            string          `json:"version"`
+	ReleaseVersion     string          `json:"releaseVersion"`
+	LaunchTemplate     *LaunchTemplate `json:"launchTemplate"`
+	Force              bool            `json:"force"`
+	ClientRequestToken string          `json:"clientRequestToken"`
+}
+
 func (s *Service) updateNodegroupVersion(ctx context.Context, c *api.Call) (any, error) {
-	var in struct {
-		Version            string          `json:"version"`
-		ReleaseVersion     string          `json:"releaseVersion"`
-		LaunchTemplate     *LaunchTemplate `json:"launchTemplate"`
-		Force              bool            `json:"force"`
-		ClientRequestToken string          `json:"clientRequestToken"`
-	}
+	var in updateNodegroupVersionInput
 	if err := decode(c, &in); err != nil {
 		return nil, err
 	}
-	rec, n, err := s.nodegroupOf(c)
-	if err != nil {
-		return nil, err
-	}
-	if old, ok := s.updateByToken(rec.Account, rec.Region, rec.Cluster.Name, in.ClientRequestToken); ok {
-		return updateAnswer{old.Update}, nil
-	}
-	if err := n.checkIdle(); err != nil {
-		return nil, err
-	}
-	wanted := cmp.Or(in.Version, rec.Cluster.Version)
+	return s.changeNodegroup(ctx, c, in.ClientRequestToken, versionUpdate, in.onto)
+}
+
+// onto decides what a node group is to become, and whether its nodes are replaced.
+func (in updateNodegroupVersionInput) onto(control string, n *nodegroup) (params []UpdateParam, goal nodegroupUpdate, err error) {
+	wanted := cmp.Or(in.Version, control)
 	if in.Version == "" && (in.ReleaseVersion != "" || in.LaunchTemplate != nil) {
 		wanted = n.Nodegroup.Version
 	}
-	version, release, err := nodeVersion(rec.Cluster.Version, wanted, in.ReleaseVersion)
+	version, release, err := nodeVersion(control, wanted, in.ReleaseVersion)
 	if err != nil {
-		return nil, err
+		return nil, goal, err
 	}
 	if minor(version) < minor(n.Nodegroup.Version) {
-		return nil, invalidParameter("Nodegroup %s cannot be downgraded from version %s to %s.", n.Nodegroup.NodegroupName, n.Nodegroup.Version, version)
+		return nil, goal, invalidParameter("Nodegroup %s cannot be downgraded from version %s to %s.", n.Nodegroup.NodegroupName, n.Nodegroup.Version, version)
 	}
 	if in.LaunchTemplate != nil {
 		if n.Nodegroup.LaunchTemplate == nil {
-			return nil, invalidParameter("You cannot specify a launch template for the node group %s, which was created without one.", n.Nodegroup.NodegroupName)
+			return nil, goal, invalidParameter("You cannot specify a launch template for the node group %s, which was created without one.", n.Nodegroup.NodegroupName)
 		}
 		if in.Version == "" && in.ReleaseVersion == "" {
 			release = n.Nodegroup.ReleaseVersion
@@ -255,10 +260,9 @@ func (s *Service) updateNodegroupVersion(ctx context.Context, c *api.Call) (any,
 	if moves {
 		n.Generation++
 	}
-	params := []UpdateParam{{"Version", version}, {"ReleaseVersion", release}}
+	params = []UpdateParam{{"Version", version}, {"ReleaseVersion", release}}
 	if in.LaunchTemplate != nil {
 		params = append(params, UpdateParam{"LaunchTemplateVersion", strings.TrimSpace(in.LaunchTemplate.Version)})
 	}
-	return s.beginNodegroupUpdate(ctx, n, c, in.ClientRequestToken, versionUpdate, params,
-		nodegroupUpdate{Version: version, Release: release, LaunchTemplate: in.LaunchTemplate})
+	return params, nodegroupUpdate{Version: version, Release: release, LaunchTemplate: in.LaunchTemplate}, nil
 }

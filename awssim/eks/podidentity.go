@@ -117,15 +117,11 @@ func (s *Service) createPodIdentity(_ context.Context, c *api.Call) (any, error)
 	if err := checkTags(in.Tags); err != nil {
 		return nil, err
 	}
-	tags := in.Tags
-	if tags == nil {
-		tags = map[string]string{}
-	}
 	id := "a-" + newToken(17)
 	p := podIdentity{Region: rec.Region, Token: in.ClientRequestToken, PodIdentityAssociation: PodIdentityAssociation{
 		ClusterName: rec.Cluster.Name, Namespace: in.Namespace, ServiceAccount: in.ServiceAccount, AssociationID: id,
 		AssociationARN: arn(rec.Account, rec.Region, "podidentityassociation/"+rec.Cluster.Name+"/"+id),
-		Tags:           tags, CreatedAt: at(c.Now), ModifiedAt: at(c.Now),
+		Tags:           copyTags(in.Tags), CreatedAt: at(c.Now), ModifiedAt: at(c.Now),
 	}}
 	in.onto(&p)
 	return podIdentityAnswer{p.PodIdentityAssociation}, s.savePodIdentity(rec, &p)
@@ -158,14 +154,7 @@ func (s *Service) listPodIdentities(_ context.Context, c *api.Call) (any, error)
 			list = append(list, summary{p.ClusterName, p.Namespace, p.ServiceAccount, p.AssociationARN, p.AssociationID})
 		}
 	}
-	list, next, err := queryPage(c, func(v summary) string { return v.AssociationID }, list)
-	if err != nil {
-		return nil, err
-	}
-	return struct {
-		Associations []summary `json:"associations"`
-		NextToken    string    `json:"nextToken,omitempty"`
-	}{list, next}, nil
+	return listAnswer(c, "associations", func(v summary) string { return v.AssociationID }, list)
 }
 
 func (s *Service) updatePodIdentity(_ context.Context, c *api.Call) (any, error) {

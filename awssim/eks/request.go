@@ -9,6 +9,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"regexp"
 	"slices"
@@ -95,6 +96,13 @@ func checkTags(tags map[string]string) error {
 	return nil
 }
 
+// copyTags answers no nil map: AWS shows no tags as {}.
+func copyTags(tags map[string]string) map[string]string {
+	copied := map[string]string{}
+	maps.Copy(copied, tags)
+	return copied
+}
+
 // page cuts a sorted list to what maxResults and nextToken ask for. The token
 // names the last item answered, so that it stays good when items come and go.
 func page[T any](c *api.Call, maxResults int, nextToken string, key func(T) string, all []T) (items []T, next string, err error) {
@@ -127,6 +135,20 @@ func queryPage[T any](c *api.Call, key func(T) string, all []T) ([]T, string, er
 		return nil, "", invalidParameter("maxResults must be between 1 and 100.")
 	}
 	return page(c, size, c.Params.Get("nextToken"), key, all)
+}
+
+// listAnswer is the answer of an operation that lists nothing but items, as the
+// member that AWS calls them.
+func listAnswer[T any](c *api.Call, member string, key func(T) string, all []T) (any, error) {
+	items, next, err := queryPage(c, key, all)
+	if err != nil {
+		return nil, err
+	}
+	answer := map[string]any{member: items}
+	if next != "" {
+		answer["nextToken"] = next
+	}
+	return answer, nil
 }
 
 func itself(s string) string { return s }

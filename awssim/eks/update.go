@@ -12,6 +12,7 @@ import (
 const (
 	versionUpdate = "VersionUpdate"
 	configUpdate  = "ConfigUpdate"
+	accessUpdate  = "AccessConfigUpdate"
 
 	updateInProgress = "InProgress"
 	updateSuccessful = "Successful"
@@ -37,16 +38,16 @@ func newUpdate(c *api.Call, token, clusterName, kind string, params []UpdatePara
 }
 
 // updateByToken finds the update that a repeated call has already begun.
-func (s *Service) updateByToken(account, region, clusterName, token string) (update, bool) {
+func (s *Service) updateByToken(rec *cluster, token string) (updateAnswer, bool) {
 	if token == "" {
-		return update{}, false
+		return updateAnswer{}, false
 	}
-	all := s.updates.List(account, region)
-	i := slices.IndexFunc(all, func(u update) bool { return u.Cluster == clusterName && u.Token == token })
+	all := s.updates.List(rec.Account, rec.Region)
+	i := slices.IndexFunc(all, func(u update) bool { return u.Cluster == rec.Cluster.Name && u.Token == token })
 	if i < 0 {
-		return update{}, false
+		return updateAnswer{}, false
 	}
-	return all[i], true
+	return updateAnswer{all[i].Update}, true
 }
 
 // finishUpdate ends an update; why tells why it failed.
@@ -105,14 +106,7 @@ func (s *Service) listUpdates(_ context.Context, c *api.Call) (any, error) {
 			ids = append(ids, u.Update.ID)
 		}
 	}
-	ids, next, err := queryPage(c, itself, ids)
-	if err != nil {
-		return nil, err
-	}
-	return struct {
-		UpdateIDs []string `json:"updateIds"`
-		NextToken string   `json:"nextToken,omitempty"`
-	}{ids, next}, nil
+	return listAnswer(c, "updateIds", itself, ids)
 }
 
 // jsonList writes a list as AWS writes it into the value of an update's parameter.

@@ -155,12 +155,5 @@ func (s *Service) describeClusterVersions(_ context.Context, c *api.Call) (any, 
 		})
 	}
 	newestFirst := func(v versionInformation) string { return fmt.Sprintf("%04d", 9999-minor(v.ClusterVersion)) }
-	list, next, err := queryPage(c, newestFirst, list)
-	if err != nil {
-		return nil, err
-	}
-	return struct {
-		ClusterVersions []versionInformation `json:"clusterVersions"`
-		NextToken       string               `json:"nextToken,omitempty"`
-	}{list, next}, nil
+	return listAnswer(c, "clusterVersions", newestFirst, list)
 }
