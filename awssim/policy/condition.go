@@ -1,7 +1,6 @@
 package policy
 
 import (
-	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -9,100 +8,92 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 )
 
 // Condition is one operator on one key.
 type Condition struct {
 	Operator string // without its prefix and suffix: StringEquals
-	Key      string // lower case
+	Key      string // as it is written: aws:RequestTag/Team
 	Values   []string
 	IfExists bool // a key that is missing satisfies it
 	// ForAll and ForAny are the set operators' prefixes.
 	ForAll, ForAny bool
-}
 
-// test compares a value of the request with one of the policy.
-type test func(want, got string) bool
-
-// operators returns the tests by operator. Each negated operator ("Not") is the
-// positive one's opposite and is looked up without the Not.
-func operators() map[string]test {
-	ordered := func(accept func(int) bool) test {
-		return func(want, got string) bool {
-			w, errW := strconv.ParseFloat(want, 64)
-			g, errG := strconv.ParseFloat(got, 64)
-			return errW == nil && errG == nil && accept(cmp.Compare(g, w))
-		}
-	}
-	dated := func(accept func(int) bool) test {
-		return func(want, got string) bool {
-			w, okW := parseDate(want)
-			g, okG := parseDate(got)
-			return okW && okG && accept(g.Compare(w))
-		}
-	}
-	less, lessEq := func(c int) bool { return c < 0 }, func(c int) bool { return c <= 0 }
-	greater, greaterEq := func(c int) bool { return c > 0 }, func(c int) bool { return c >= 0 }
-	equal := func(c int) bool { return c == 0 }
-	return map[string]test{
-		"StringEquals":             func(w, g string) bool { return w == g },
-		"StringEqualsIgnoreCase":   strings.EqualFold,
-		"StringLike":               func(w, g string) bool { return match(w, g, false) },
-		"ArnEquals":                matchARN, // the same as ArnLike, says AWS
-		"ArnLike":                  matchARN,
-		"Bool":                     strings.EqualFold,
-		"BinaryEquals":             func(w, g string) bool { return w == g },
-		"NumericEquals":            ordered(equal),
-		"NumericLessThan":          ordered(less),
-		"NumericLessThanEquals":    ordered(lessEq),
-		"NumericGreaterThan":       ordered(greater),
-		"NumericGreaterThanEquals": ordered(greaterEq),
-		"DateEquals":               dated(equal),
-		"DateLessThan":             dated(less),
-		"DateLessThanEquals":       dated(lessEq),
-		"DateGreaterThan":          dated(greater),
-		"DateGreaterThanEquals":    dated(greaterEq),
-		"IpAddress":                inNetwork,
-	}
-}
-
-// positive returns the operator that a negated one negates.
-func positive(operator string) (string, bool) {
-	if operator == "NotIpAddress" {
-		return "IpAddress", true
-	}
-	for _, kind := range []string{"String", "Arn", "Numeric", "Date"} {
-		if rest, ok := strings.CutPrefix(operator, kind+"Not"); ok {
-			return kind + rest, true
-		}
-	}
-	return operator, false
+	key     string // in lower case: keys know no case
+	test    test   // nil for Null
+	negated bool
 }
 
 func parseConditions(raw map[string]map[string]json.RawMessage) ([]Condition, error) {
 	known := operators()
 	var conditions []Condition
-	for _, operator := range slices.Sorted(maps.Keys(raw)) {
-		base := Condition{Operator: operator}
-		base.Operator, base.ForAll = strings.CutPrefix(base.Operator, "ForAllValues:")
-		base.Operator, base.ForAny = strings.CutPrefix(base.Operator, "ForAnyValue:")
-		base.Operator, base.IfExists = strings.CutSuffix(base.Operator, "IfExists")
-		plain, _ := positive(base.Operator)
-		if known[plain] == nil && base.Operator != "Null" {
-			return nil, fmt.Errorf("invalid condition operator %q", operator)
+	for _, written := range slices.Sorted(maps.Keys(raw)) {
+		base, err := parseOperator(written, known)
+		if err != nil {
+			return nil, err
 		}
-		for _, key := range slices.Sorted(maps.Keys(raw[operator])) {
-			values, err := scalars(raw[operator][key])
-			if err != nil {
-				return nil, fmt.Errorf("condition %s %s: %w", operator, key, err)
-			}
+		for _, key := range slices.Sorted(maps.Keys(raw[written])) {
 			c := base
-			c.Key, c.Values = strings.ToLower(key), values
+			if c.Values, err = scalars(raw[written][key]); err != nil {
+				return nil, fmt.Errorf("condition %s %s: %w", written, key, err)
+			}
+			if err := c.checkValues(); err != nil {
+				return nil, fmt.Errorf("condition %s %s: %w", written, key, err)
+			}
+			c.Key, c.key = key, strings.ToLower(key)
 			conditions = append(conditions, c)
 		}
 	}
 	return conditions, nil
+}
+
+// parseOperator takes ForAnyValue:StringNotEqualsIfExists apart.
+func parseOperator(written string, known map[string]test) (Condition, error) {
+	c := Condition{Operator: written}
+	c.Operator, c.ForAll = strings.CutPrefix(c.Operator, "ForAllValues:")
+	c.Operator, c.ForAny = strings.CutPrefix(c.Operator, "ForAnyValue:")
+	if c.Operator == operatorNull && !c.ForAll && !c.ForAny {
+		return c, nil
+	}
+	c.Operator, c.IfExists = strings.CutSuffix(c.Operator, "IfExists")
+	var plain string
+	plain, c.negated = positive(c.Operator)
+	c.test = known[plain]
+	if c.test == nil || (c.ForAll && c.ForAny) {
+		return c, fmt.Errorf("invalid condition operator %q", written)
+	}
+	return c, nil
+}
+
+// checkValues refuses values that the operator could never compare: a condition
+// that cannot be met, or that is always met, is a mistake.
+func (c Condition) checkValues() error {
+	if len(c.Values) == 0 {
+		return fmt.Errorf("there is no value to compare with")
+	}
+	plain, _ := positive(c.Operator)
+	for _, v := range c.Values {
+		valid := true
+		switch {
+		case plain == operatorNull || plain == "Bool":
+			valid = strings.EqualFold(v, "true") || strings.EqualFold(v, "false")
+		case strings.HasPrefix(plain, "Numeric"):
+			_, err := strconv.ParseFloat(v, 64)
+			valid = err == nil
+		case strings.HasPrefix(plain, "Date"):
+			_, valid = parseDate(v)
+		case strings.HasPrefix(plain, "Arn"):
+			valid = strings.Contains(v, "${") || isARN(v)
+		case plain == "IpAddress":
+			_, prefixErr := netip.ParsePrefix(v)
+			_, err := netip.ParseAddr(v)
+			valid = prefixErr == nil || err == nil
+		}
+		if !valid {
+			return fmt.Errorf("the value %q is invalid for the operator", v)
+		}
+	}
+	return nil
 }
 
 // scalars reads one or many strings, numbers or booleans as strings.
@@ -129,44 +120,29 @@ func scalars(raw json.RawMessage) ([]string, error) {
 
 // holds tells whether the request satisfies the condition. Values of one key are
 // alternatives; for a negated operator none of them may match.
-func (c Condition) holds(context map[string][]string, expand func(string) string) bool {
-	got, exists := context[c.Key]
-	exists = exists && len(got) > 0
-	if c.Operator == "Null" {
+func (c Condition) holds(context map[string][]string, expand func(string) (string, bool)) bool {
+	got := context[c.key]
+	exists := len(got) > 0
+	if c.Operator == operatorNull {
 		return slices.ContainsFunc(c.Values, func(v string) bool { return strings.EqualFold(v, strconv.FormatBool(!exists)) })
 	}
-	operator, negated := positive(c.Operator)
 	if !exists {
 		// A missing key satisfies negated operators, and ForAllValues; so AWS.
-		return c.IfExists || c.ForAll || (negated && !c.ForAny)
+		return c.IfExists || c.ForAll || (c.negated && !c.ForAny)
 	}
-	test := operators()[operator]
+	wanted := make([]string, len(c.Values))
+	for i, v := range c.Values {
+		var known bool
+		if wanted[i], known = expand(v); !known {
+			return false // whatever the operator says of it
+		}
+	}
 	one := func(value string) bool {
-		hit := slices.ContainsFunc(c.Values, func(want string) bool { return test(expand(want), value) })
-		return hit != negated
+		hit := slices.ContainsFunc(wanted, func(want string) bool { return c.test(want, value) })
+		return hit != c.negated
 	}
 	if c.ForAny {
 		return slices.ContainsFunc(got, one)
 	}
 	return !slices.ContainsFunc(got, func(v string) bool { return !one(v) })
-}
-
-func inNetwork(want, got string) bool {
-	address, err := netip.ParseAddr(got)
-	if err != nil {
-		return false
-	}
-	if network, err := netip.ParsePrefix(want); err == nil {
-		return network.Contains(address)
-	}
-	single, err := netip.ParseAddr(want)
-	return err == nil && single == address
-}
-
-func parseDate(s string) (time.Time, bool) {
-	if t, err := time.Parse(time.RFC3339, s); err == nil {
-		return t, true
-	}
-	seconds, err := strconv.ParseInt(s, 10, 64)
-	return time.Unix(seconds, 0), err == nil
 }

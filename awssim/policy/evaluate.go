@@ -32,11 +32,13 @@ type Caller struct {
 // Request is what is asked.
 type Request struct {
 	Action   string // sts:AssumeRole
-	Resource string // an ARN
+	Resource string // an ARN, or "*" for what names none
 	Caller   Caller
 	// Context are the condition keys (lower case): sts:externalid, aws:principalarn, ...
 	// A key that is not there is not in the request.
 	Context map[string][]string
+	// Granted is what the resource's own policy says; only Set.Decide asks for it.
+	Granted Grant
 }
 
 // Evaluate says what documents decide on a request: a denying statement wins,
@@ -60,26 +62,43 @@ func Evaluate(documents []*Document, r Request) Decision {
 }
 
 func (s *Statement) applies(r Request, variables bool) bool {
-	expand := func(pattern string) string { return pattern }
+	expand := func(pattern string) (string, bool) { return pattern, true }
 	if variables {
-		expand = func(pattern string) string { return substitute(pattern, r.Context) }
+		expand = func(pattern string) (string, bool) { return substitute(pattern, r.Context) }
 	}
-	anyMatches := func(patterns []string, value string, fold bool) bool {
-		return slices.ContainsFunc(patterns, func(p string) bool { return match(expand(p), value, fold) })
-	}
-	switch {
-	case s.Principal != nil && !s.Principal.include(r.Caller),
-		s.NotPrincipal != nil && s.NotPrincipal.include(r.Caller),
-		len(s.Action) > 0 && !anyMatches(s.Action, r.Action, true),
-		len(s.NotAction) > 0 && anyMatches(s.NotAction, r.Action, true),
-		len(s.Resource) > 0 && !anyMatches(s.Resource, r.Resource, false),
-		len(s.NotResource) > 0 && anyMatches(s.NotResource, r.Resource, false):
+	if !s.covers(r, expand) {
 		return false
 	}
 	for _, c := range s.Conditions {
 		if !c.holds(r.Context, expand) {
 			return false
 		}
+	}
+	return true
+}
+
+// covers tells whether a statement is about the request's caller, action and
+// resource, whatever its conditions say.
+func (s *Statement) covers(r Request, expand func(string) (string, bool)) bool {
+	acts := func(patterns []string) bool {
+		return slices.ContainsFunc(patterns, func(p string) bool { return match(p, r.Action, true) })
+	}
+	// What a variable that is not in the request stands for is unknown: the statement
+	// is then about none of the resources that it names, nor of those that it excepts.
+	named := func(patterns []string, unknown bool) bool {
+		return slices.ContainsFunc(patterns, func(p string) bool {
+			p, known := expand(p)
+			return (!known && unknown) || (known && matchResource(p, r.Resource))
+		})
+	}
+	switch {
+	case s.Principal != nil && !s.Principal.include(r.Caller),
+		s.NotPrincipal != nil && s.NotPrincipal.include(r.Caller),
+		len(s.Action) > 0 && !acts(s.Action),
+		len(s.NotAction) > 0 && acts(s.NotAction),
+		len(s.Resource) > 0 && !named(s.Resource, false),
+		len(s.NotResource) > 0 && named(s.NotResource, true):
+		return false
 	}
 	return true
 }
@@ -100,80 +119,4 @@ func (p *Principals) include(c Caller) bool {
 func isRoot(principal, account string) bool {
 	parts := strings.SplitN(principal, ":", 6)
 	return len(parts) == 6 && parts[0] == "arn" && parts[2] == "iam" && parts[4] == account && parts[5] == "root"
-}
-
-// match compares with wildcards: * for any characters, ? for one.
-func match(pattern, value string, fold bool) bool {
-	if fold {
-		pattern, value = strings.ToLower(pattern), strings.ToLower(value)
-	}
-	// The position after the last *, to go back to.
-	star, from := -1, 0
-	p, v := 0, 0
-	for v < len(value) {
-		switch {
-		case p < len(pattern) && pattern[p] == '*':
-			star, from = p, v
-			p++
-		case p < len(pattern) && (pattern[p] == '?' || pattern[p] == value[v]):
-			p++
-			v++
-		case star >= 0:
-			from++
-			p, v = star+1, from
-		default:
-			return false
-		}
-	}
-	return strings.Trim(pattern[p:], "*") == ""
-}
-
-// matchARN compares ARNs part by part, so that a wildcard does not reach over a colon
-// except in the last part.
-func matchARN(pattern, value string) bool {
-	patterns, values := strings.SplitN(pattern, ":", 6), strings.SplitN(value, ":", 6)
-	if len(patterns) != 6 || len(values) != 6 {
-		return false
-	}
-	for i := range patterns {
-		if !match(patterns[i], values[i], false) {
-			return false
-		}
-	}
-	return true
-}
-
-// substitute replaces policy variables: ${aws:username}, ${aws:username, 'default'}, ${*}.
-// A variable that is not in the request stays, and so matches nothing.
-func substitute(pattern string, context map[string][]string) string {
-	var b strings.Builder
-	for {
-		before, rest, found := strings.Cut(pattern, "${")
-		b.WriteString(before)
-		if !found {
-			return b.String()
-		}
-		name, after, closed := strings.Cut(rest, "}")
-		if !closed {
-			b.WriteString("${" + rest)
-			return b.String()
-		}
-		b.WriteString(variable(name, context))
-		pattern = after
-	}
-}
-
-func variable(name string, context map[string][]string) string {
-	if name == "*" || name == "?" || name == "$" {
-		return name
-	}
-	key, fallback, hasFallback := strings.Cut(name, ",")
-	values := context[strings.ToLower(strings.TrimSpace(key))]
-	switch {
-	case len(values) == 1:
-		return values[0]
-	case hasFallback:
-		return strings.Trim(strings.TrimSpace(fallback), "'")
-	}
-	return "${" + name + "}"
 }

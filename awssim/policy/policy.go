@@ -4,9 +4,11 @@
 package policy
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 )
 
@@ -46,6 +48,9 @@ func Parse(document string) (*Document, error) {
 		Statement json.RawMessage
 	}
 	if err := decode([]byte(document), &raw); err != nil {
+		return nil, fmt.Errorf("this policy contains invalid Json: %w", err)
+	}
+	if err := checkUnique(json.NewDecoder(strings.NewReader(document))); err != nil {
 		return nil, fmt.Errorf("this policy contains invalid Json: %w", err)
 	}
 	if raw.Version != "" && raw.Version != "2012-10-17" && raw.Version != "2008-10-17" {
@@ -153,12 +158,50 @@ func parsePrincipals(raw json.RawMessage) (*Principals, error) {
 	return p, nil
 }
 
-// decode refuses what follows the value; unlike AWS it does not mind unknown fields.
+// decode refuses elements that a policy does not have, and what follows the
+// value: an element that is read over is a restriction that is not in force.
 func decode(document []byte, into any) error {
-	if len(document) == 0 {
-		return errors.New("nothing there")
+	d := json.NewDecoder(bytes.NewReader(document))
+	d.DisallowUnknownFields()
+	if err := d.Decode(into); err != nil {
+		return err
 	}
-	return json.Unmarshal(document, into)
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return errors.New("something follows the policy")
+	}
+	return nil
+}
+
+// checkUnique refuses objects in which a name occurs twice, of which encoding/json
+// would take the last one. Names of a policy know no case.
+func checkUnique(d *json.Decoder) error {
+	token, err := d.Token()
+	if err != nil {
+		return err
+	}
+	delim, ok := token.(json.Delim)
+	if !ok {
+		return nil
+	}
+	seen := map[string]bool{}
+	for d.More() {
+		if delim == '{' {
+			name, err := d.Token()
+			if err != nil {
+				return err
+			}
+			folded := strings.ToLower(fmt.Sprint(name))
+			if seen[folded] {
+				return fmt.Errorf("%q occurs twice", name)
+			}
+			seen[folded] = true
+		}
+		if err := checkUnique(d); err != nil {
+			return err
+		}
+	}
+	_, err = d.Token() // the closing delimiter
+	return err
 }
 
 // oneOrMany reads a value that may stand alone or in a list.

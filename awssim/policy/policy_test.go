@@ -75,13 +75,15 @@ func TestTrust(t *testing.T) {
 
 func TestConditions(t *testing.T) {
 	context := map[string][]string{
-		"aws:principalarn":    {"arn:aws:iam::000000000001:role/kargo/factory"},
-		"aws:principaltag/t":  {"shop"},
-		"aws:tagkeys":         {"a", "b"},
-		"aws:sourceip":        {"10.1.2.3"},
-		"aws:currenttime":     {"2026-03-01T12:00:00Z"},
-		"sts:durationseconds": {"3600"},
-		"aws:securetransport": {"true"},
+		"aws:principalarn":      {"arn:aws:iam::000000000001:role/kargo/factory"},
+		"aws:principaltag/t":    {"shop"},
+		"aws:principaltag/star": {"a*b"},
+		"aws:principaltag/any":  {"*"},
+		"aws:tagkeys":           {"a", "b"},
+		"aws:sourceip":          {"10.1.2.3"},
+		"aws:currenttime":       {"2026-03-01T12:00:00Z"},
+		"sts:durationseconds":   {"3600"},
+		"aws:securetransport":   {"true"},
 	}
 	cases := map[string]struct {
 		condition string
@@ -91,7 +93,7 @@ func TestConditions(t *testing.T) {
 		"not like":             {`"StringNotLike":{"aws:PrincipalArn":"*:role/kargo/*"}`, false},
 		"ignore case":          {`"StringEqualsIgnoreCase":{"aws:PrincipalTag/t":"SHOP"}`, true},
 		"arn":                  {`"ArnLike":{"aws:PrincipalArn":"arn:aws:iam::*:role/kargo/*"}`, true},
-		"arn over a colon":     {`"ArnEquals":{"aws:PrincipalArn":"arn:aws:*:role/kargo/factory"}`, false},
+		"arn over a colon":     {`"ArnEquals":{"aws:PrincipalArn":"arn:aws:*:*:role/kargo/factory:*"}`, false},
 		"arn not":              {`"ArnNotEquals":{"aws:PrincipalArn":"arn:aws:iam::000000000001:role/kargo/factory"}`, false},
 		"null":                 {`"Null":{"sts:ExternalId":true}`, true},
 		"not null":             {`"Null":{"sts:ExternalId":"false"}`, false},
@@ -109,9 +111,30 @@ func TestConditions(t *testing.T) {
 		"variable":             {`"StringEquals":{"aws:PrincipalTag/t":"${aws:PrincipalTag/t}"}`, true},
 		"variable's default":   {`"StringEquals":{"aws:PrincipalTag/t":"${aws:nothing, 'shop'}"}`, true},
 		"variable not there":   {`"StringLike":{"aws:PrincipalTag/t":"${aws:nothing}"}`, false},
-		"variable for a star":  {`"StringLike":{"aws:PrincipalTag/t":"sho${?}"}`, true},
+		"variable for a star":  {`"StringLike":{"aws:PrincipalTag/t":"sho${?}"}`, false},
+		"it is a star":         {`"StringLike":{"aws:PrincipalTag/star":"a${*}b"}`, true},
+		"a star's equal":       {`"StringEquals":{"aws:PrincipalTag/star":"a${*}b"}`, true},
+		"a value's wildcard":   {`"StringLike":{"aws:PrincipalTag/t":"${aws:PrincipalTag/any}"}`, false},
+		"not a missing one":    {`"StringNotEquals":{"aws:PrincipalTag/t":"${aws:nothing}"}`, false},
 		"malformed variable":   {`"StringLike":{"aws:PrincipalTag/t":"${aws:nothing"}`, false},
-		"number of no numbers": {`"NumericEquals":{"aws:PrincipalTag/t":"shop"}`, false},
+		"number of no numbers": {`"NumericEquals":{"aws:PrincipalTag/t":"1"}`, false},
+		"not that number":      {`"NumericNotEquals":{"sts:DurationSeconds":"3601"}`, true},
+		"between":              {`"NumericGreaterThan":{"sts:DurationSeconds":"900"},"NumericLessThan":{"sts:DurationSeconds":"43200"}`, true},
+		"not ignoring case":    {`"StringNotEqualsIgnoreCase":{"aws:PrincipalTag/t":"SHOP"}`, false},
+		"not equals, missing":  {`"StringNotEquals":{"aws:nothing":"x"}`, true},
+		"like, missing":        {`"StringLike":{"aws:nothing":"*"}`, false},
+		"missing, any":         {`"ForAnyValue:StringEquals":{"aws:nothing":"x"}`, false},
+		"missing, not any":     {`"ForAnyValue:StringNotEquals":{"aws:nothing":"x"}`, false},
+		"not any of":           {`"ForAnyValue:StringNotLike":{"aws:TagKeys":"a*"}`, true},
+		"none of":              {`"ForAllValues:StringNotLike":{"aws:TagKeys":["c*","d"]}`, true},
+		"all values, if any":   {`"ForAllValues:StringEqualsIfExists":{"aws:TagKeys":["a","b","c"]}`, true},
+		"number if exists":     {`"NumericLessThanIfExists":{"aws:nothing":"1"}`, true},
+		"bool, missing":        {`"Bool":{"aws:nothing":"false"}`, false},
+		"bool if exists":       {`"BoolIfExists":{"aws:SecureTransport":"false"}`, false},
+		"key in other case":    {`"StringEquals":{"AWS:principaltag/T":"shop"}`, true},
+		"before":               {`"DateLessThan":{"aws:CurrentTime":"2026-01-01T00:00:00Z"}`, false},
+		"another network":      {`"IpAddress":{"aws:SourceIp":"10.2.0.0/16"}`, false},
+		"arn like, last part":  {`"ArnLike":{"aws:PrincipalArn":"arn:aws:iam::000000000001:*"}`, true},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -132,9 +155,16 @@ func TestResources(t *testing.T) {
 		body, action, resource string
 		want                   policy.Decision
 	}{
-		"prefix":         {`"Effect":"Allow","Action":"eks:Describe*","Resource":"arn:aws:eks:*:1:cluster/*"`, "eks:DescribeCluster", "arn:aws:eks:eu-west-1:1:cluster/c", policy.Allow},
-		"other resource": {`"Effect":"Allow","Action":"eks:*","Resource":["arn:aws:eks:*:1:cluster/a"]`, "eks:DescribeCluster", "arn:aws:eks:eu-west-1:1:cluster/c", policy.ImplicitDeny},
-		"not resource":   {`"Effect":"Allow","Action":"eks:*","NotResource":"*/a"`, "eks:DescribeCluster", "arn:aws:eks:eu-west-1:1:cluster/c", policy.Allow},
+		"prefix":           {`"Effect":"Allow","Action":"eks:Describe*","Resource":"arn:aws:eks:*:1:cluster/*"`, "eks:DescribeCluster", "arn:aws:eks:eu-west-1:1:cluster/c", policy.Allow},
+		"other resource":   {`"Effect":"Allow","Action":"eks:*","Resource":["arn:aws:eks:*:1:cluster/a"]`, "eks:DescribeCluster", "arn:aws:eks:eu-west-1:1:cluster/c", policy.ImplicitDeny},
+		"not resource":     {`"Effect":"Allow","Action":"eks:*","NotResource":"arn:aws:eks:*:*:*/a"`, "eks:DescribeCluster", "arn:aws:eks:eu-west-1:1:cluster/c", policy.Allow},
+		"excepted":         {`"Effect":"Allow","Action":"eks:*","NotResource":"arn:aws:eks:*:*:*/c"`, "eks:DescribeCluster", "arn:aws:eks:eu-west-1:1:cluster/c", policy.ImplicitDeny},
+		"no resource":      {`"Effect":"Allow","Action":"eks:*","Resource":"arn:aws:eks:*:*:*"`, "eks:ListAccessPolicies", "*", policy.ImplicitDeny},
+		"over a colon":     {`"Effect":"Allow","Action":"eks:*","Resource":"arn:*:1:cluster/c:*:*"`, "eks:DescribeCluster", "arn:aws:eks:eu-west-1:1:cluster/c", policy.ImplicitDeny},
+		"last part":        {`"Effect":"Allow","Action":"autoscaling:*","Resource":"arn:aws:autoscaling:*:*:autoScalingGroup:*"`, "autoscaling:DeleteTags", "arn:aws:autoscaling:eu-west-1:1:autoScalingGroup:id:autoScalingGroupName/g", policy.Allow},
+		"other case":       {`"Effect":"Allow","Action":"eks:*","Resource":"arn:aws:eks:*:*:cluster/C"`, "eks:DescribeCluster", "arn:aws:eks:eu-west-1:1:cluster/c", policy.ImplicitDeny},
+		"unknown variable": {`"Effect":"Allow","Action":"eks:*","Resource":["arn:aws:eks:*:*:cluster/${aws:nothing}","arn:aws:eks:*:*:cluster/c"]`, "eks:DescribeCluster", "arn:aws:eks:eu-west-1:1:cluster/c", policy.Allow},
+		"but for unknown":  {`"Effect":"Allow","Action":"eks:*","NotResource":"arn:aws:eks:*:*:cluster/${aws:nothing}"`, "eks:DescribeCluster", "arn:aws:eks:eu-west-1:1:cluster/c", policy.ImplicitDeny},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -161,6 +191,17 @@ func TestParseRefuses(t *testing.T) {
 		"principal":         {statement(`"Effect":"Allow","Action":"a","Principal":"me"`), "principal"},
 		"kind of principal": {statement(`"Effect":"Allow","Action":"a","Principal":{"Google":"me"}`), "kind of principal"},
 		"operator":          {statement(`"Effect":"Allow","Action":"a","Condition":{"StringMatches":{"a":"b"}}`), "operator"},
+		"unknown element":   {statement(`"Effect":"Allow","Action":"a","Conditions":{}`), "unknown field"},
+		"element twice":     {statement(`"Effect":"Allow","Action":"a","Condition":{"StringEquals":{"a":"b"},"stringequals":{"a":"c"}}`), "twice"},
+		"more":              {`{"Statement":{"Effect":"Allow","Action":"a"}} {}`, "follows"},
+		"null if exists":    {statement(`"Effect":"Allow","Action":"a","Condition":{"NullIfExists":{"a":"true"}}`), "operator"},
+		"operator's case":   {statement(`"Effect":"Allow","Action":"a","Condition":{"stringEquals":{"a":"b"}}`), "operator"},
+		"number":            {statement(`"Effect":"Allow","Action":"a","Condition":{"NumericEquals":{"a":"b"}}`), "invalid for the operator"},
+		"date":              {statement(`"Effect":"Allow","Action":"a","Condition":{"DateEquals":{"a":"today"}}`), "invalid for the operator"},
+		"bool":              {statement(`"Effect":"Allow","Action":"a","Condition":{"Bool":{"a":"yes"}}`), "invalid for the operator"},
+		"arn":               {statement(`"Effect":"Allow","Action":"a","Condition":{"ArnLike":{"a":"arn:aws:*"}}`), "invalid for the operator"},
+		"address":           {statement(`"Effect":"Allow","Action":"a","Condition":{"IpAddress":{"a":"10.0.0.0/33"}}`), "invalid for the operator"},
+		"no values":         {statement(`"Effect":"Allow","Action":"a","Condition":{"StringEquals":{"a":[]}}`), "no value"},
 		"value":             {statement(`"Effect":"Allow","Action":"a","Condition":{"StringEquals":{"a":{"b":1}}}`), "no value"},
 	}
 	for name, tc := range cases {
