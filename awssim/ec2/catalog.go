@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"kargo.dev/kargo/awssim/api"
+	"kargo.dev/kargo/awssim/regions"
 )
 
 func catalogOperations() map[string]handler {
@@ -22,12 +23,17 @@ func catalogOperations() map[string]handler {
 }
 
 func (r *request) describeRegions() (any, error) {
-	list := slices.Clone(r.world.regions)
+	all := slices.Clone(r.world.regions)
+	for i := range all {
+		status, _ := r.regions.Status(r.account, all[i].Name)
+		all[i].OptIn = optIn(status)
+	}
+	list := slices.Clone(all)
 	if !r.flag("AllRegions") {
-		list = keep(list, func(g region) bool { return g.OptIn == optInNotRequired })
+		list = keep(list, func(g region) bool { return g.OptIn != optIn(regions.Disabled) })
 	}
 	if names := r.list("RegionName"); len(names) > 0 {
-		list = keep(slices.Clone(r.world.regions), func(g region) bool { return slices.Contains(names, g.Name) })
+		list = keep(all, func(g region) bool { return slices.Contains(names, g.Name) })
 		if len(list) != len(names) {
 			return nil, api.Errorf("InvalidParameterValue", "Invalid region provided: %s", strings.Join(names, ", "))
 		}

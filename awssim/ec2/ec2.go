@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"kargo.dev/kargo/awssim/api"
+	"kargo.dev/kargo/awssim/regions"
 	"kargo.dev/kargo/awssim/store"
 )
 
@@ -32,9 +33,10 @@ type Options struct {
 
 // Service is the simulated EC2. It is safe for concurrent use.
 type Service struct {
-	clock  api.Clock
-	quotas Quotas
-	world  world
+	clock   api.Clock
+	quotas  Quotas
+	regions *regions.Book
+	world   world
 
 	turns sync.Map // account → *sync.Mutex
 
@@ -70,11 +72,15 @@ func New(o Options) (*Service, error) {
 	if o.Clock.Now == nil {
 		o.Clock.Now = time.Now
 	}
-	w, err := loadWorld()
+	book, err := regions.Open(o.Store, o.Clock)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("ec2: %w", err)
 	}
-	s := &Service{clock: o.Clock, quotas: DefaultQuotas(), world: w}
+	w, err := loadWorld(book.List())
+	if err != nil {
+		return nil, fmt.Errorf("ec2: %w", err)
+	}
+	s := &Service{clock: o.Clock, quotas: DefaultQuotas(), regions: book, world: w}
 	if o.Quotas != nil {
 		s.quotas = *o.Quotas
 	}

@@ -253,10 +253,7 @@ func TestSweep(t *testing.T) {
 }
 
 func TestWorld(t *testing.T) {
-	w, err := loadWorld()
-	if err != nil {
-		t.Fatal(err)
-	}
+	w := newLab(t).world
 	seen := map[string]bool{}
 	for _, r := range w.regions {
 		if len(r.zones) < 2 || seen[r.zones[0].ID] {

@@ -8,9 +8,11 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"kargo.dev/kargo/awssim/regions"
 )
 
-//go:embed regions.csv instancetypes.csv
+//go:embed instancetypes.csv
 var worldFiles embed.FS
 
 // world is what EC2 knows of AWS: its regions with their zones, and instance types.
@@ -23,7 +25,7 @@ type world struct {
 type region struct {
 	Name     string `xml:"regionName"`
 	Endpoint string `xml:"regionEndpoint"`
-	OptIn    string `xml:"optInStatus"`
+	OptIn    string `xml:"optInStatus"` // an account's; set when it is answered
 
 	zones []zone
 }
@@ -68,16 +70,13 @@ func (t InstanceType) MaxPods() int {
 	return min(t.Interfaces*(t.IPv4PerInterface-1)+2, limit)
 }
 
-func loadWorld() (world, error) {
+func loadWorld(list []regions.Region) (world, error) {
 	var w world
-	rows, err := readTable("regions.csv", 4)
+	for _, r := range list {
+		w.regions = append(w.regions, newRegion(r))
+	}
+	rows, err := readTable("instancetypes.csv", 10)
 	if err != nil {
-		return w, err
-	}
-	for _, row := range rows {
-		w.regions = append(w.regions, newRegion(row[0], row[1], row[2], row[3]))
-	}
-	if rows, err = readTable("instancetypes.csv", 10); err != nil {
 		return w, err
 	}
 	for i, row := range rows {
@@ -106,15 +105,27 @@ func readTable(file string, columns int) ([][]string, error) {
 	return rows, nil
 }
 
-func newRegion(name, zonePrefix, letters, optIn string) region {
-	r := region{Name: name, Endpoint: "ec2." + name + ".amazonaws.com", OptIn: optIn}
-	for i, letter := range letters {
+func newRegion(of regions.Region) region {
+	name := of.Name
+	r := region{Name: name, Endpoint: "ec2." + name + ".amazonaws.com"}
+	for i, letter := range of.Zones {
 		r.zones = append(r.zones, zone{
-			Name: name + string(letter), ID: fmt.Sprintf("%s-az%d", zonePrefix, i+1), Region: name, State: stateAvailable,
+			Name: name + string(letter), ID: fmt.Sprintf("%s-az%d", of.ZonePrefix, i+1), Region: name, State: stateAvailable,
 			Type: "availability-zone", Group: name + "-zg-1", BorderGroup: name, OptIn: optInNotRequired,
 		})
 	}
 	return r
+}
+
+// optIn is the status of a region for an account, in EC2's words.
+func optIn(s regions.Status) string {
+	switch s {
+	case regions.EnabledByDefault:
+		return optInNotRequired
+	case regions.Enabled:
+		return "opted-in"
+	}
+	return "not-opted-in"
 }
 
 func newInstanceType(row []string) (InstanceType, error) {
