@@ -1,9 +1,6 @@
 package app
 
 import (
-	"context"
-
-	"kargo.dev/kargo/awssim/api"
 	"kargo.dev/kargo/awssim/eks"
 	"kargo.dev/kargo/awssim/iam"
 	"kargo.dev/kargo/awssim/policy"
@@ -41,21 +38,4 @@ func (p principals) UserExists(account, name string) bool { return p.iam.UserExi
 // EnsureServiceLinkedRole implements eks.Principals.
 func (p principals) EnsureServiceLinkedRole(account, service string) error {
 	return p.iam.EnsureServiceLinkedRole(account, service)
-}
-
-// logins is EKS as the data plane sees it when somebody logs in to a cluster.
-type logins struct {
-	eks *eks.Service
-}
-
-// Authenticate implements dataplane.Authorizer. The data plane knows clusters by
-// account and name.
-func (l logins) Authenticate(account, cluster string, caller api.Identity) (username string, groups []string, ok bool) {
-	for _, r := range l.eks.Inventory(account) {
-		if r.Type == "cluster" && r.ID == cluster {
-			username, groups, _, _, ok = l.eks.Authenticate(context.Background(), r.ARN, caller)
-			return username, groups, ok
-		}
-	}
-	return "", nil, false
 }

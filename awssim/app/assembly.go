@@ -62,7 +62,7 @@ func assemble(ctx context.Context, o Options, st *store.Store, config org.Config
 		Store: st, Services: services, Auth: gate, Organisation: c.organisation, Clock: c.clock, Log: o.Log,
 		CallLog: filepath.Join(o.StateDir, "calls.jsonl"),
 		Local: map[string]http.Handler{
-			"POST " + tokenReviewPath + "/{account}/{cluster}": plane.TokenReviewHandler(gate, logins{a.eks}),
+			"POST " + tokenReviewPath + "/{account}/{cluster}": plane.TokenReviewHandler(gate, a.eks),
 		},
 	})
 	return a, err

@@ -278,9 +278,9 @@ func TestAccess(t *testing.T) {
 	if !slices.Contains(list.AccessEntries, *shopRole("dev")) || len(list.AccessEntries) != 2 {
 		t.Errorf("entries: %v", list.AccessEntries)
 	}
-	username, groups, _, _, ok := lab.service.Authenticate(ctx, *cluster.Arn, api.Identity{AccountID: shopID, ARN: "arn:aws:sts::" + shopID + ":assumed-role/dev/anna"})
-	if !ok || username != "arn:aws:sts::"+shopID+":assumed-role/dev/anna" || !slices.Equal(groups, []string{"dev", "eks-access-policy:AmazonEKSViewPolicy"}) {
-		t.Errorf("login: %s %v %t", username, groups, ok)
+	user, ok := lab.service.Authenticate(shopID, *cluster.Name, api.Identity{AccountID: shopID, ARN: "arn:aws:sts::" + shopID + ":assumed-role/dev/anna"})
+	if !ok || user.Name != "arn:aws:sts::"+shopID+":assumed-role/dev/anna" || !slices.Equal(user.Groups, []string{"dev", "eks-access-policy:AmazonEKSViewPolicy"}) {
+		t.Errorf("login: %+v %t", user, ok)
 	}
 	associated := must[*eks.ListAssociatedAccessPoliciesOutput](t)(lab.eks.ListAssociatedAccessPolicies(ctx, &eks.ListAssociatedAccessPoliciesInput{ClusterName: shop, PrincipalArn: shopRole("dev")}))
 	if len(associated.AssociatedAccessPolicies) != 1 || *associated.AssociatedAccessPolicies[0].PolicyArn != view {

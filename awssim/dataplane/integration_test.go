@@ -48,15 +48,17 @@ func (logins) VerifyToken(token, cluster string) (api.Identity, error) {
 	return api.Identity{AccountID: "111111111111", ARN: "arn:aws:iam::111111111111:user/" + name, UserID: "AIDA" + name}, nil
 }
 
-func (logins) Authenticate(_, _ string, caller api.Identity) (string, []string, bool) {
+func (logins) Authenticate(_, _ string, caller api.Identity) (eks.User, bool) {
+	user := eks.User{Name: caller.ARN, UID: caller.UserID, Extra: map[string][]string{"arn": {caller.ARN}}}
 	switch caller.UserID {
 	case "AIDAadmin":
-		return caller.ARN, []string{"eks-access-policy:AmazonEKSClusterAdminPolicy"}, true
+		user.Groups = []string{"eks-access-policy:AmazonEKSClusterAdminPolicy"}
 	case "AIDAviewer":
-		return caller.ARN, []string{"eks-access-policy:AmazonEKSViewPolicy:namespace:default"}, true
+		user.Groups = []string{"eks-access-policy:AmazonEKSViewPolicy:namespace:default"}
 	default:
-		return "", nil, false
+		return eks.User{}, false
 	}
+	return user, true
 }
 
 // newPlatform needs the engine's binaries.

@@ -10,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"kargo.dev/kargo/awssim/api"
+	"kargo.dev/kargo/awssim/eks"
 )
 
 // TokenVerifier tells whose login to a cluster a bearer token (k8s-aws-v1....)
@@ -21,7 +22,7 @@ type TokenVerifier interface {
 // Authorizer maps an AWS identity to a user of a cluster by the cluster's
 // access entries; false if it may not log in. awssim/eks implements it.
 type Authorizer interface {
-	Authenticate(account, cluster string, caller api.Identity) (username string, groups []string, ok bool)
+	Authenticate(account, cluster string, caller api.Identity) (eks.User, bool)
 }
 
 // reviewTimeout bounds the calls a login makes to the cluster's API.
@@ -57,7 +58,7 @@ func (d *DataPlane) review(ctx context.Context, tokens TokenVerifier, users Auth
 		log.Info("login refused", "reason", err)
 		return authenticationv1.TokenReviewStatus{Error: "the token is not valid for this cluster"}
 	}
-	username, groups, ok := users.Authenticate(account, name, caller)
+	user, ok := users.Authenticate(account, name, caller)
 	if !ok {
 		log.Info("login refused", "reason", "no access entry", "caller", caller.ARN)
 		return authenticationv1.TokenReviewStatus{Error: "no access entry of this cluster matches " + caller.ARN}
@@ -68,14 +69,15 @@ func (d *DataPlane) review(ctx context.Context, tokens TokenVerifier, users Auth
 	if c != nil {
 		ctx, cancel := context.WithTimeout(ctx, reviewTimeout)
 		defer cancel()
-		if err := c.bindNamespaces(ctx, groups); err != nil {
+		if err := c.bindNamespaces(ctx, user.Groups); err != nil {
 			log.Warn("access policies of a login", "error", err)
 		}
 	}
+	extra := map[string]authenticationv1.ExtraValue{}
+	for key, values := range user.Extra {
+		extra[key] = values
+	}
 	return authenticationv1.TokenReviewStatus{Authenticated: true, User: authenticationv1.UserInfo{
-		Username: username, UID: caller.UserID, Groups: groups,
-		Extra: map[string]authenticationv1.ExtraValue{
-			"arn": {caller.ARN}, "canonicalArn": {caller.ARN}, "principalId": {caller.UserID}, "accessKeyId": {caller.AccessKeyID},
-		},
+		Username: user.Name, UID: user.UID, Groups: user.Groups, Extra: extra,
 	}}
 }

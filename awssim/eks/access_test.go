@@ -109,12 +109,12 @@ func TestConfigMapModeHasNoEntries(t *testing.T) {
 	if _, err := m.try("ListAccessEntries", nil, inCluster("shop"), nil); code(err) != "InvalidRequestException" {
 		t.Errorf("ListAccessEntries: %v", err)
 	}
-	if _, groups, _, _, ok := m.Authenticate(t.Context(), arn(account, region, "cluster/shop"), m.caller); !ok || groups[0] != "system:masters" {
-		t.Errorf("the creator logs in with %v, %v", groups, ok)
+	if user, ok := m.Authenticate(account, "shop", m.caller); !ok || user.Groups[0] != "system:masters" {
+		t.Errorf("the creator logs in as %+v, %v", user, ok)
 	}
 	m.must("UpdateClusterConfig", object{"accessConfig": object{"authenticationMode": "API_AND_CONFIG_MAP"}}, inCluster("shop"), nil)
-	if _, groups, _, _, ok := m.Authenticate(t.Context(), arn(account, region, "cluster/shop"), m.caller); !ok || groups[0] != "eks-access-policy:AmazonEKSClusterAdminPolicy" {
-		t.Errorf("after the change of mode the creator logs in with %v, %v", groups, ok)
+	if user, ok := m.Authenticate(account, "shop", m.caller); !ok || user.Groups[0] != "eks-access-policy:AmazonEKSClusterAdminPolicy" {
+		t.Errorf("after the change of mode the creator logs in as %+v, %v", user, ok)
 	}
 }
 
@@ -145,8 +145,7 @@ func TestAuthenticate(t *testing.T) {
 		"NoEntry":      {reason: "who has no entry is not known", caller: session(account, "pods", "x")},
 		"Root":         {reason: "root has no entry", caller: api.Identity{AccountID: account, ARN: "arn:aws:iam::111111111111:root"}},
 		"OtherAccount": {reason: "another account's role of the same name is not known", caller: session("222222222222", "ops", "anna")},
-		"OtherCluster": {reason: "a cluster that does not exist", caller: session(account, "ops", "anna"), cluster: "arn:aws:eks:eu-west-1:111111111111:cluster/none"},
-		"NoARN":        {reason: "what is no ARN of a cluster", caller: session(account, "ops", "anna"), cluster: "shop"},
+		"OtherCluster": {reason: "a cluster that does not exist", caller: session(account, "ops", "anna"), cluster: "none"},
 	}
 	m := newSim(t)
 	m.withNodegroup()
@@ -155,20 +154,19 @@ func TestAuthenticate(t *testing.T) {
 	m.must("AssociateAccessPolicy", object{"policyArn": policyPrefix + "AmazonEKSAdminPolicy", "accessScope": object{"type": "cluster"}}, inEntry(roleARN("ops")), nil)
 	m.must("AssociateAccessPolicy", object{"policyArn": policyPrefix + "AmazonEKSViewPolicy", "accessScope": object{"type": "namespace", "namespaces": []string{"a", "b"}}}, inEntry(roleARN("ops")), nil)
 	for name, tt := range tests {
+		if tt.cluster == "" {
+			tt.cluster = "shop"
+		}
 		t.Run(name, func(t *testing.T) {
-			cluster := tt.cluster
-			if cluster == "" {
-				cluster = arn(account, region, "cluster/shop")
+			user, ok := m.Authenticate(account, tt.cluster, tt.caller)
+			if ok != tt.ok || user.Name != tt.username {
+				t.Errorf("%s: got %q, %t, want %q, %t", tt.reason, user.Name, ok, tt.username, tt.ok)
 			}
-			username, groups, uid, extra, ok := m.Authenticate(t.Context(), cluster, tt.caller)
-			if ok != tt.ok || username != tt.username {
-				t.Errorf("%s: got %q, %t, want %q, %t", tt.reason, username, ok, tt.username, tt.ok)
-			}
-			if diff := cmp.Diff(tt.groups, groups); diff != "" {
+			if diff := cmp.Diff(tt.groups, user.Groups); diff != "" {
 				t.Errorf("%s: groups: -want +got\n%s", tt.reason, diff)
 			}
-			if ok && (!strings.HasPrefix(uid, "aws-iam-authenticator:111111111111:A") || extra["arn"][0] != tt.caller.ARN) {
-				t.Errorf("%s: uid %q, extra %v", tt.reason, uid, extra)
+			if ok && (!strings.HasPrefix(user.UID, "aws-iam-authenticator:111111111111:A") || user.Extra["arn"][0] != tt.caller.ARN) {
+				t.Errorf("%s: uid %q, extra %v", tt.reason, user.UID, user.Extra)
 			}
 		})
 	}

@@ -154,9 +154,7 @@ func (s *Service) createCluster(ctx context.Context, c *api.Call) (any, error) {
 		}
 	}
 	created := rec.Cluster
-	if err := s.settleCluster(ctx, rec, c.Now); err != nil {
-		s.log.Warn("cluster does not start yet", "cluster", rec.Cluster.ARN, "error", err)
-	}
+	s.moveCluster(ctx, rec, c.Now)
 	return clusterAnswer{created}, nil
 }
 
@@ -252,9 +250,7 @@ func (s *Service) describeCluster(ctx context.Context, c *api.Call) (any, error)
 		r.Seen = true
 		return clusterAnswer{rec.Cluster}, s.saveCluster(rec)
 	}
-	if err := s.settleCluster(ctx, rec, c.Now); err != nil {
-		s.log.Warn("cluster does not move on", "cluster", rec.Cluster.ARN, "error", err)
-	}
+	s.moveCluster(ctx, rec, c.Now)
 	if rec, err = s.clusterOf(c); err != nil { // it may be gone now
 		return nil, err
 	}

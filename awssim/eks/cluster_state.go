@@ -39,6 +39,14 @@ func (s *Service) settleCluster(ctx context.Context, rec *cluster, now time.Time
 	}
 }
 
+// moveCluster is settleCluster for whoever only looks: a step that cannot be taken
+// now is taken later.
+func (s *Service) moveCluster(ctx context.Context, rec *cluster, now time.Time) {
+	if err := s.settleCluster(ctx, rec, now); err != nil {
+		s.log.Warn("cluster does not move on", "cluster", rec.Cluster.ARN, "error", err)
+	}
+}
+
 // passed tells whether something that began at since has lasted as long as it
 // does on AWS.
 func (s *Service) passed(since Time, now time.Time, takes time.Duration) bool {

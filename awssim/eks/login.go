@@ -1,7 +1,7 @@
 package eks
 
 import (
-	"context"
+	"slices"
 	"strings"
 
 	"kargo.dev/kargo/awssim/api"
@@ -52,43 +52,51 @@ func (s *Service) principalARN(caller api.Identity) string {
 	return "arn:aws:iam::" + caller.AccountID + ":role/" + name
 }
 
-// Authenticate maps who signed a cluster login to a Kubernetes user, through
-// the access entries of the cluster, as EKS's authenticator does. Who has no
-// entry, or is of another account, is not known. ok is also false for a cluster
-// that does not exist. The ConfigMap aws-auth is not read; in the mode
-// CONFIG_MAP only the cluster's creator is known.
-func (s *Service) Authenticate(_ context.Context, clusterARN string, caller api.Identity) (username string, groups []string, uid string, extra map[string][]string, ok bool) {
-	region, account, name, ok := clusterOfARN(clusterARN)
-	if !ok || account != caller.AccountID {
-		return "", nil, "", nil, false
-	}
-	rec, ok := s.clusters.Get(account, region, name)
-	if !ok || rec.Cluster.Status == statusDeleting {
-		return "", nil, "", nil, false
+// User is who a login to a cluster is in Kubernetes.
+type User struct {
+	Name, UID string
+	Groups    []string
+	Extra     map[string][]string
+}
+
+// Authenticate maps who signed a login to a cluster of an account to a
+// Kubernetes user, through the access entries of the cluster, as EKS's
+// authenticator does. Who has no entry, or is of another account, is not known,
+// nor is anybody for a cluster that does not exist. The ConfigMap aws-auth is not
+// read; in the mode CONFIG_MAP only the cluster's creator is known.
+func (s *Service) Authenticate(account, name string, caller api.Identity) (User, bool) {
+	clusters := s.clusters.List(account, "")
+	i := slices.IndexFunc(clusters, func(c cluster) bool { return c.Cluster.Name == name })
+	if i < 0 || account != caller.AccountID || clusters[i].Cluster.Status == statusDeleting {
+		return User{}, false
 	}
 	principal := s.principalARN(caller)
 	_, session, _ := sessionOf(caller.ARN)
+	username, groups, ok := s.subjectOf(clusters[i], principal, session)
+	if !ok {
+		return User{}, false
+	}
 	id, _, _ := strings.Cut(caller.UserID, ":")
-	uid = "aws-iam-authenticator:" + account + ":" + id
-	extra = map[string][]string{
+	return User{Name: username, Groups: groups, UID: "aws-iam-authenticator:" + account + ":" + id, Extra: map[string][]string{
 		"accessKeyId":  {caller.AccessKeyID},
 		"arn":          {caller.ARN},
 		"canonicalArn": {principal},
 		"principalId":  {id},
 		"sessionName":  {session},
 		"sigs.k8s.io/aws-iam-authenticator/principalId": {id},
+	}}, true
+}
+
+// subjectOf is the user name and the groups that a principal has in a cluster.
+func (s *Service) subjectOf(rec cluster, principal, session string) (username string, groups []string, ok bool) {
+	if access := rec.Cluster.AccessConfig; access.AuthenticationMode == modeConfigMap {
+		return "kubernetes-admin", []string{"system:masters"}, principal == rec.Creator && access.BootstrapClusterCreatorAdminPermissions
 	}
-	if rec.Cluster.AccessConfig.AuthenticationMode == modeConfigMap {
-		if principal != rec.Creator || !rec.Cluster.AccessConfig.BootstrapClusterCreatorAdminPermissions {
-			return "", nil, "", nil, false
-		}
-		return "kubernetes-admin", []string{"system:masters"}, uid, extra, true
-	}
-	e, ok := s.entries.Get(account, region, partID(name, principal))
+	e, ok := s.entries.Get(rec.Account, rec.Region, partID(rec.Cluster.Name, principal))
 	if !ok {
-		return "", nil, "", nil, false
+		return "", nil, false
 	}
-	return s.usernameOf(e, session), e.groups(), uid, extra, true
+	return s.usernameOf(e, session), e.groups(), true
 }
 
 // usernameOf fills in the templates of an entry's user name. An instance's
@@ -129,14 +137,4 @@ func (e accessEntry) groups() []string {
 		}
 	}
 	return groups
-}
-
-// clusterOfARN splits arn:aws:eks:REGION:ACCOUNT:cluster/NAME.
-func clusterOfARN(clusterARN string) (region, account, name string, ok bool) {
-	parts := strings.SplitN(clusterARN, ":", 6)
-	if len(parts) != 6 || parts[2] != serviceName {
-		return "", "", "", false
-	}
-	name, ok = strings.CutPrefix(parts[5], "cluster/")
-	return parts[3], parts[4], name, ok
 }

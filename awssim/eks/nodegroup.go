@@ -166,9 +166,7 @@ func (s *Service) createNodegroup(ctx context.Context, c *api.Call) (any, error)
 		return nil, err
 	}
 	created := n.Nodegroup
-	if err := s.settleNodegroup(ctx, n, c.Now); err != nil {
-		s.log.Warn("node group does not start yet", "nodegroup", n.Nodegroup.NodegroupARN, "error", err)
-	}
+	s.moveNodegroup(ctx, n, c.Now)
 	return nodegroupAnswer{created}, nil
 }
 
@@ -272,9 +270,7 @@ func (s *Service) describeNodegroup(ctx context.Context, c *api.Call) (any, erro
 	if err != nil {
 		return nil, err
 	}
-	if err := s.settleNodegroup(ctx, n, c.Now); err != nil {
-		s.log.Warn("node group does not move on", "nodegroup", n.Nodegroup.NodegroupARN, "error", err)
-	}
+	s.moveNodegroup(ctx, n, c.Now)
 	if _, n, err = s.nodegroupOf(c); err != nil { // it may be gone now
 		return nil, err
 	}
@@ -324,12 +320,10 @@ func (n *nodegroup) setStatus(status string, now time.Time) {
 	n.Nodegroup.Status, n.Since, n.Nodegroup.ModifiedAt = status, at(now), at(now)
 }
 
-// settleParts takes the steps that are due for a cluster's node groups.
+// settleParts takes the steps that are due for a cluster's node groups and add-ons.
 func (s *Service) settleParts(ctx context.Context, rec *cluster, now time.Time) error {
 	for _, n := range s.nodegroupsOf(rec) {
-		if err := s.settleNodegroup(ctx, &n, now); err != nil {
-			s.log.Warn("node group does not move on", "nodegroup", n.Nodegroup.NodegroupARN, "error", err)
-		}
+		s.moveNodegroup(ctx, &n, now)
 	}
 	for _, a := range s.addonsOf(rec) {
 		if _, err := s.settleAddon(&a, now); err != nil {

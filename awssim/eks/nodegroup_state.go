@@ -48,6 +48,14 @@ func (s *Service) settleNodegroup(ctx context.Context, n *nodegroup, now time.Ti
 	return s.reportLaunch(n, s.finishMembers(ctx, n, now))
 }
 
+// moveNodegroup is settleNodegroup for whoever only looks: a step that cannot be
+// taken now is taken later.
+func (s *Service) moveNodegroup(ctx context.Context, n *nodegroup, now time.Time) {
+	if err := s.settleNodegroup(ctx, n, now); err != nil {
+		s.log.Warn("node group does not move on", "nodegroup", n.Nodegroup.NodegroupARN, "error", err)
+	}
+}
+
 // followGroup takes over a capacity that somebody, such as an autoscaler, asked
 // the autoscaling group for.
 func (s *Service) followGroup(n *nodegroup) error {

@@ -212,9 +212,7 @@ func (s *Service) changeNodegroup(ctx context.Context, c *api.Call, token, kind 
 	if err := s.saveNodegroup(n); err != nil {
 		return nil, err
 	}
-	if err := s.settleNodegroup(ctx, n, c.Now); err != nil {
-		s.log.Warn("node group does not move on", "nodegroup", n.Nodegroup.NodegroupARN, "error", err)
-	}
+	s.moveNodegroup(ctx, n, c.Now)
 	return updateAnswer{u.Update}, nil
 }
 

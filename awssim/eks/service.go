@@ -129,14 +129,10 @@ func (s *Service) settleAccount(ctx context.Context, account string) {
 	defer s.turn(account)()
 	now := s.clock.Now()
 	for _, c := range s.clusters.List(account, "") {
-		if err := s.settleCluster(ctx, &c, now); err != nil {
-			s.log.Warn("cluster does not move on", "cluster", c.Cluster.ARN, "error", err)
-		}
+		s.moveCluster(ctx, &c, now)
 	}
 	for _, n := range s.nodegroups.List(account, "") {
-		if err := s.settleNodegroup(ctx, &n, now); err != nil {
-			s.log.Warn("node group does not move on", "nodegroup", n.Nodegroup.NodegroupARN, "error", err)
-		}
+		s.moveNodegroup(ctx, &n, now)
 	}
 }
 

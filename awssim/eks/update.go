@@ -82,8 +82,8 @@ func (s *Service) describeUpdate(ctx context.Context, c *api.Call) (any, error) 
 		if err := s.saveCluster(rec); err != nil {
 			return nil, err
 		}
-	} else if err := s.settleCluster(ctx, rec, c.Now); err != nil {
-		s.log.Warn("cluster does not move on", "cluster", rec.Cluster.ARN, "error", err)
+	} else {
+		s.moveCluster(ctx, rec, c.Now)
 	}
 	if err := s.settleParts(ctx, rec, c.Now); err != nil {
 		return nil, err
