@@ -96,9 +96,7 @@ func TestAccessEntryRefuses(t *testing.T) {
 				m.must("CreateAccessEntry", object{"principalArn": roleARN("node"), "type": "EC2_LINUX"}, inCluster("shop"), nil)
 			}
 			_, err := m.try(tt.operation, tt.body, tt.labels, nil)
-			if code(err) != tt.code || !strings.Contains(err.Error(), tt.message) {
-				t.Errorf("%s: got %v, want %s with %q", tt.reason, err, tt.code, tt.message)
-			}
+			wantRefusal(t, tt.reason, err, tt.code, tt.message)
 		})
 	}
 }

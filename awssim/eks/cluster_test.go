@@ -23,7 +23,7 @@ func TestClusterLife(t *testing.T) {
 		t.Errorf("a control plane that does not serve is %s", got)
 	}
 	m.plane.setHold(false)
-	cluster := get(m.must("DescribeCluster", nil, inCluster("shop"), nil), "cluster")
+	cluster := m.shop()
 	for key, want := range map[string]any{
 		"status": "ACTIVE", "version": "1.34", "endpoint": "https://127.0.0.1:4711", "arn": "arn:aws:eks:eu-west-1:111111111111:cluster/shop",
 		"certificateAuthority":    object{"data": "cGVt"},
@@ -141,9 +141,7 @@ func TestCreateClusterRefuses(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			m := newSim(t)
 			_, err := m.try("CreateCluster", clusterBody(tt.change), nil, nil)
-			if code(err) != tt.code || !strings.Contains(err.Error(), tt.message) {
-				t.Errorf("%s: got %v, want %s with %q", tt.reason, err, tt.code, tt.message)
-			}
+			wantRefusal(t, tt.reason, err, tt.code, tt.message)
 			if left := m.Inventory(account); len(left) != 0 {
 				t.Errorf("%s: a refused call left %v", tt.reason, left)
 			}
@@ -209,9 +207,7 @@ func TestDeleteClusterRefuses(t *testing.T) {
 			m.withCluster()
 			tt.prepare(m)
 			_, err := m.try("DeleteCluster", nil, inCluster("shop"), nil)
-			if code(err) != tt.code || !strings.Contains(err.Error(), tt.message) {
-				t.Errorf("%s: got %v, want %s with %q", tt.reason, err, tt.code, tt.message)
-			}
+			wantRefusal(t, tt.reason, err, tt.code, tt.message)
 		})
 	}
 }

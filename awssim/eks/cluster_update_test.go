@@ -29,12 +29,11 @@ func TestUpdateClusterVersion(t *testing.T) {
 		t.Errorf("while the new version does not serve: %s", got)
 	}
 	m.plane.setHold(false)
-	cluster := get(m.must("DescribeCluster", nil, inCluster("shop"), nil), "cluster")
+	cluster := m.shop()
 	if get(cluster, "status") != "ACTIVE" || get(cluster, "version") != "1.35" {
 		t.Errorf("after the update: %v %v", get(cluster, "status"), get(cluster, "version"))
 	}
-	labels := map[string]string{"name": "shop", "updateId": id}
-	if got := get(m.must("DescribeUpdate", nil, labels, nil), "update", "status"); got != "Successful" {
+	if got := m.updateStatus(answer, nil); got != "Successful" {
 		t.Errorf("the update is %v", got)
 	}
 	if diff := cmp.Diff([]any{id}, get(m.must("ListUpdates", nil, inCluster("shop"), nil), "updateIds")); diff != "" {
@@ -82,7 +81,7 @@ func TestFailedVersionUpdateGoesBack(t *testing.T) {
 	m.now = m.now.Add(givesUp)
 	m.settleAll(t.Context())
 	m.settleAll(t.Context())
-	cluster := get(m.must("DescribeCluster", nil, inCluster("shop"), nil), "cluster")
+	cluster := m.shop()
 	if get(cluster, "status") != "ACTIVE" || get(cluster, "version") != "1.34" {
 		t.Errorf("after a failed update: %v %v", get(cluster, "status"), get(cluster, "version"))
 	}
@@ -139,9 +138,7 @@ func TestUpdateClusterRefuses(t *testing.T) {
 			m := newSim(t)
 			m.withCluster()
 			_, err := m.try(tt.operation, tt.body, inCluster("shop"), nil)
-			if code(err) != tt.code || !strings.Contains(err.Error(), tt.message) {
-				t.Errorf("%s: got %v, want %s with %q", tt.reason, err, tt.code, tt.message)
-			}
+			wantRefusal(t, tt.reason, err, tt.code, tt.message)
 			if got := m.clusterStatus(); got != "ACTIVE" {
 				t.Errorf("%s: a refused update left the cluster %s", tt.reason, got)
 			}
@@ -204,7 +201,7 @@ func TestUpdateClusterConfig(t *testing.T) {
 			if got := m.clusterStatus(); got != "UPDATING" {
 				t.Errorf("%s: the first look shows %s", tt.reason, got)
 			}
-			cluster := get(m.must("DescribeCluster", nil, inCluster("shop"), nil), "cluster")
+			cluster := m.shop()
 			if diff := cmp.Diff(tt.want, get(cluster, tt.at...)); diff != "" || get(cluster, "status") != "ACTIVE" {
 				t.Errorf("%s: the cluster is %v, %v: -want +got\n%s", tt.reason, get(cluster, "status"), tt.at, diff)
 			}

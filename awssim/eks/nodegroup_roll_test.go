@@ -2,6 +2,7 @@ package eks
 
 import (
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -22,7 +23,6 @@ func TestRoll(t *testing.T) {
 	m.clusterStatus()
 	m.plane.setHold(true)
 	update := m.must("UpdateNodegroupVersion", object{"version": "1.35"}, inNodegroup("ng1"), nil)
-	id, _ := get(update, "update", "id").(string)
 	var sizes []string
 	for range 20 {
 		sizes = append(sizes, m.versions())
@@ -39,13 +39,12 @@ func TestRoll(t *testing.T) {
 		t.Errorf("new nodes come first, one at a time: -want +got\n%s", diff)
 	}
 	m.plane.setHold(false)
-	ng := get(m.must("DescribeNodegroup", nil, inNodegroup("ng1"), nil), "nodegroup")
+	ng := m.ng1()
 	if get(ng, "status") != "ACTIVE" || get(ng, "version") != "1.35" || get(ng, "releaseVersion") != "1.35.2-20260401" {
 		t.Errorf("after the roll: %v", ng)
 	}
 	m.checkMembers(3)
-	labels := map[string]string{"name": "shop", "updateId": id}
-	if got := get(m.must("DescribeUpdate", nil, labels, map[string][]string{"nodegroupName": {"ng1"}}), "update", "status"); got != "Successful" {
+	if got := m.updateStatus(update, url.Values{"nodegroupName": {"ng1"}}); got != "Successful" {
 		t.Errorf("the update is %v", got)
 	}
 }
@@ -171,7 +170,7 @@ func TestKilledWhileLaunching(t *testing.T) {
 	m.withCluster()
 	m.ec2.fail = api.Errorf("InsufficientFreeAddressesInSubnet", "no address is free")
 	m.must("CreateNodegroup", nodegroupBody(), inCluster("shop"), nil)
-	ng := get(m.must("DescribeNodegroup", nil, inNodegroup("ng1"), nil), "nodegroup")
+	ng := m.ng1()
 	if got := string(mustJSON(t, get(ng, "health"))); !strings.Contains(got, "InsufficientFreeAddresses") {
 		t.Errorf("the node group's health is %s", got)
 	}
@@ -187,7 +186,7 @@ func TestKilledWhileLaunching(t *testing.T) {
 	if m.nodes()[0].InstanceID != run.ID {
 		t.Errorf("the instance %s was forgotten", run.ID)
 	}
-	if got := get(m.must("DescribeNodegroup", nil, inNodegroup("ng1"), nil), "nodegroup", "health", "issues"); len(got.([]any)) != 0 {
+	if got := get(m.ng1(), "health", "issues"); len(got.([]any)) != 0 {
 		t.Errorf("the issue stays: %v", got)
 	}
 }

@@ -64,7 +64,7 @@ func TestNodegroupLife(t *testing.T) {
 	}
 	m.checkMembers(3)
 	m.plane.setHold(false)
-	ng := get(m.must("DescribeNodegroup", nil, inNodegroup("ng1"), nil), "nodegroup")
+	ng := m.ng1()
 	for key, want := range map[string]any{
 		"status": "ACTIVE", "version": "1.34", "releaseVersion": "1.34.4-20260224", "capacityType": "ON_DEMAND", "diskSize": 20.0,
 		"nodeRepairConfig": object{"enabled": false},
@@ -149,7 +149,7 @@ func TestAutoscalerScales(t *testing.T) {
 	m.groups[group.Name] = group
 	m.settleAll(t.Context())
 	m.checkMembers(5)
-	ng := get(m.must("DescribeNodegroup", nil, inNodegroup("ng1"), nil), "nodegroup")
+	ng := m.ng1()
 	if got := get(ng, "scalingConfig", "desiredSize"); got != 5.0 {
 		t.Errorf("the node group tells of %v", got)
 	}
@@ -204,9 +204,7 @@ func TestNodegroupRefuses(t *testing.T) {
 			m := newSim(t)
 			m.withNodegroup()
 			_, err := m.try(tt.operation, tt.body, inNodegroup("ng1"), nil)
-			if code(err) != tt.code || !strings.Contains(err.Error(), tt.message) {
-				t.Errorf("%s: got %v, want %s with %q", tt.reason, err, tt.code, tt.message)
-			}
+			wantRefusal(t, tt.reason, err, tt.code, tt.message)
 			if got := m.nodegroupStatus(); got != "ACTIVE" || len(m.groups) != 1 {
 				t.Errorf("%s: a refused call left it %s, groups %v", tt.reason, got, m.groups)
 			}

@@ -2,6 +2,7 @@ package eks
 
 import (
 	"encoding/json"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -30,13 +31,11 @@ func TestAddonLife(t *testing.T) {
 		t.Errorf("ListAddons: -want +got\n%s", diff)
 	}
 	update := m.must("UpdateAddon", object{"addonVersion": "v1.12.4-eksbuild.1", "configurationValues": "{}"}, inAddon("coredns"), nil)
-	id, _ := get(update, "update", "id").(string)
 	addon := get(m.must("DescribeAddon", nil, inAddon("coredns"), nil), "addon")
 	if get(addon, "status") != "ACTIVE" || get(addon, "addonVersion") != "v1.12.4-eksbuild.1" {
 		t.Errorf("after UpdateAddon: %v", addon)
 	}
-	labels := map[string]string{"name": "shop", "updateId": id}
-	if got := get(m.must("DescribeUpdate", nil, labels, map[string][]string{"addonName": {"coredns"}}), "update", "status"); got != "Successful" {
+	if got := m.updateStatus(update, url.Values{"addonName": {"coredns"}}); got != "Successful" {
 		t.Errorf("the update is %v", got)
 	}
 	m.must("DeleteAddon", nil, inAddon("coredns"), nil)
@@ -71,9 +70,7 @@ func TestAddonRefuses(t *testing.T) {
 			m.withCluster()
 			m.must("CreateAddon", object{"addonName": "kube-proxy"}, inCluster("shop"), nil)
 			_, err := m.try("CreateAddon", tt.body, inCluster("shop"), nil)
-			if code(err) != tt.code || !strings.Contains(err.Error(), tt.message) {
-				t.Errorf("%s: got %v, want %s with %q", tt.reason, err, tt.code, tt.message)
-			}
+			wantRefusal(t, tt.reason, err, tt.code, tt.message)
 		})
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -139,6 +140,14 @@ func code(err error) string {
 	return ""
 }
 
+// wantRefusal checks that a call was refused with AWS's code and a message.
+func wantRefusal(t *testing.T, reason string, err error, wantCode, message string) {
+	t.Helper()
+	if code(err) != wantCode || !strings.Contains(err.Error(), message) {
+		t.Errorf("%s: got %v, want %s with %q", reason, err, wantCode, message)
+	}
+}
+
 // get walks into an answer.
 func get(v any, keys ...string) any {
 	for _, k := range keys {
@@ -204,14 +213,34 @@ func (m *sim) withNodegroup(change ...object) {
 	}
 }
 
+// shop is the cluster as EKS describes it.
+func (m *sim) shop() any {
+	m.t.Helper()
+	return get(m.must("DescribeCluster", nil, inCluster("shop"), nil), "cluster")
+}
+
+// ng1 is the node group as EKS describes it.
+func (m *sim) ng1() any {
+	m.t.Helper()
+	return get(m.must("DescribeNodegroup", nil, inNodegroup("ng1"), nil), "nodegroup")
+}
+
+// updateStatus of the update that an answer tells of; query says what of, if
+// not of the cluster.
+func (m *sim) updateStatus(answer object, query url.Values) any {
+	m.t.Helper()
+	id, _ := get(answer, "update", "id").(string)
+	return get(m.must("DescribeUpdate", nil, map[string]string{"name": "shop", "updateId": id}, query), "update", "status")
+}
+
 func (m *sim) clusterStatus() string {
 	m.t.Helper()
-	s, _ := get(m.must("DescribeCluster", nil, inCluster("shop"), nil), "cluster", "status").(string)
+	s, _ := get(m.shop(), "status").(string)
 	return s
 }
 
 func (m *sim) nodegroupStatus() string {
 	m.t.Helper()
-	s, _ := get(m.must("DescribeNodegroup", nil, inNodegroup("ng1"), nil), "nodegroup", "status").(string)
+	s, _ := get(m.ng1(), "status").(string)
 	return s
 }
