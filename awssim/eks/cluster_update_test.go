@@ -95,13 +95,7 @@ func TestFailedVersionUpdateGoesBack(t *testing.T) {
 }
 
 func TestUpdateClusterRefuses(t *testing.T) {
-	tests := map[string]struct {
-		reason    string
-		operation string
-		body      object
-		code      string
-		message   string
-	}{
+	tests := map[string]refusal{
 		"SkippedMinor":   {"one minor at a time", "UpdateClusterVersion", object{"version": "1.36"}, "InvalidParameterException", "Unsupported Kubernetes minor version update from 1.34 to 1.36"},
 		"Downgrade":      {"never down", "UpdateClusterVersion", object{"version": "1.33"}, "InvalidParameterException", "from 1.34 to 1.33"},
 		"SameVersion":    {"a change is asked for", "UpdateClusterVersion", object{"version": "1.34"}, "InvalidParameterException", "from 1.34 to 1.34"},
@@ -137,8 +131,7 @@ func TestUpdateClusterRefuses(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			m := newSim(t)
 			m.withCluster()
-			_, err := m.try(tt.operation, tt.body, inCluster("shop"), nil)
-			wantRefusal(t, tt.reason, err, tt.code, tt.message)
+			m.refuses(tt, inCluster("shop"))
 			if got := m.clusterStatus(); got != "ACTIVE" {
 				t.Errorf("%s: a refused update left the cluster %s", tt.reason, got)
 			}

@@ -173,13 +173,7 @@ func TestLabelsReachNodesInPlace(t *testing.T) {
 }
 
 func TestNodegroupRefuses(t *testing.T) {
-	tests := map[string]struct {
-		reason    string
-		operation string
-		body      object
-		code      string
-		message   string
-	}{
+	tests := map[string]refusal{
 		"SameName":      {"names are unique in a cluster", "CreateNodegroup", nodegroupBody(object{"clientRequestToken": "x"}), "ResourceInUseException", "already exists"},
 		"BadName":       {"EKS's law for names", "CreateNodegroup", nodegroupBody(object{"nodegroupName": "a b"}), "InvalidParameterException", "nodegroup name"},
 		"Newer":         {"not newer than the control plane", "CreateNodegroup", nodegroupBody(object{"nodegroupName": "n2", "version": "1.35"}), "InvalidParameterException", "newer"},
@@ -203,8 +197,7 @@ func TestNodegroupRefuses(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			m := newSim(t)
 			m.withNodegroup()
-			_, err := m.try(tt.operation, tt.body, inNodegroup("ng1"), nil)
-			wantRefusal(t, tt.reason, err, tt.code, tt.message)
+			m.refuses(tt, inNodegroup("ng1"))
 			if got := m.nodegroupStatus(); got != "ACTIVE" || len(m.groups) != 1 {
 				t.Errorf("%s: a refused call left it %s, groups %v", tt.reason, got, m.groups)
 			}

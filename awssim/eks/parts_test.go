@@ -50,27 +50,21 @@ func TestAddonLife(t *testing.T) {
 }
 
 func TestAddonRefuses(t *testing.T) {
-	tests := map[string]struct {
-		reason  string
-		body    object
-		code    string
-		message string
-	}{
-		"Unknown":      {"the catalog's add-ons", object{"addonName": "magic"}, "InvalidParameterException", "not supported"},
-		"WrongVersion": {"versions for the cluster's Kubernetes", object{"addonName": "coredns", "addonVersion": "v1.11.1-eksbuild.4"}, "InvalidParameterException", "Addon version specified is not supported"},
-		"NoRole":       {"the role exists", object{"addonName": "vpc-cni", "serviceAccountRoleArn": roleARN("nobody")}, "InvalidParameterException", "does not exist"},
-		"RoleThere":    {"no role of another account", object{"addonName": "vpc-cni", "serviceAccountRoleArn": "arn:aws:iam::222222222222:role/stranger"}, "AccessDeniedException", "Cross-account"},
-		"BadJSON":      {"values are JSON", object{"addonName": "vpc-cni", "configurationValues": "{x"}, "InvalidParameterException", "JSON"},
-		"BadConflicts": {"three ways", object{"addonName": "vpc-cni", "resolveConflicts": "FIGHT"}, "InvalidParameterException", "resolveConflicts"},
-		"Twice":        {"once per cluster", object{"addonName": "kube-proxy"}, "ResourceInUseException", "already exists"},
+	tests := map[string]refusal{
+		"Unknown":      {"the catalog's add-ons", "CreateAddon", object{"addonName": "magic"}, "InvalidParameterException", "not supported"},
+		"WrongVersion": {"versions for the cluster's Kubernetes", "CreateAddon", object{"addonName": "coredns", "addonVersion": "v1.11.1-eksbuild.4"}, "InvalidParameterException", "Addon version specified is not supported"},
+		"NoRole":       {"the role exists", "CreateAddon", object{"addonName": "vpc-cni", "serviceAccountRoleArn": roleARN("nobody")}, "InvalidParameterException", "does not exist"},
+		"RoleThere":    {"no role of another account", "CreateAddon", object{"addonName": "vpc-cni", "serviceAccountRoleArn": "arn:aws:iam::222222222222:role/stranger"}, "AccessDeniedException", "Cross-account"},
+		"BadJSON":      {"values are JSON", "CreateAddon", object{"addonName": "vpc-cni", "configurationValues": "{x"}, "InvalidParameterException", "JSON"},
+		"BadConflicts": {"three ways", "CreateAddon", object{"addonName": "vpc-cni", "resolveConflicts": "FIGHT"}, "InvalidParameterException", "resolveConflicts"},
+		"Twice":        {"once per cluster", "CreateAddon", object{"addonName": "kube-proxy"}, "ResourceInUseException", "already exists"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			m := newSim(t)
 			m.withCluster()
 			m.must("CreateAddon", object{"addonName": "kube-proxy"}, inCluster("shop"), nil)
-			_, err := m.try("CreateAddon", tt.body, inCluster("shop"), nil)
-			wantRefusal(t, tt.reason, err, tt.code, tt.message)
+			m.refuses(tt, inCluster("shop"))
 		})
 	}
 }

@@ -140,6 +140,20 @@ func code(err error) string {
 	return ""
 }
 
+// refusal is a call that EKS refuses.
+type refusal struct {
+	reason, operation string
+	body              object
+	code, message     string
+}
+
+// refuses makes the call and checks that it was refused.
+func (m *sim) refuses(r refusal, labels map[string]string) {
+	m.t.Helper()
+	_, err := m.try(r.operation, r.body, labels, nil)
+	wantRefusal(m.t, r.reason, err, r.code, r.message)
+}
+
 // wantRefusal checks that a call was refused with AWS's code and a message.
 func wantRefusal(t *testing.T, reason string, err error, wantCode, message string) {
 	t.Helper()
