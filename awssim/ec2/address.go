@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"kargo.dev/kargo/awssim/api"
+	"kargo.dev/kargo/awssim/quota"
 )
 
 // address is an Elastic IP address as it is stored and answered.
@@ -76,7 +77,7 @@ func (r *request) allocateAddress() (any, error) {
 	if d := r.text("Domain"); d != "" && d != "vpc" {
 		return nil, api.Errorf("InvalidParameterValue", "Value (%s) for parameter domain is invalid. Only vpc is supported.", d)
 	}
-	if r.addresses.count(r.scope, func(*address) bool { return true }) >= r.quotas.ElasticIPs {
+	if r.addresses.count(r.scope, func(*address) bool { return true }) >= r.limit(quota.ElasticIPs) {
 		return nil, api.Errorf("AddressLimitExceeded", "The maximum number of addresses has been reached.")
 	}
 	a := address{

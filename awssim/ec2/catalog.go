@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"kargo.dev/kargo/awssim/api"
+	"kargo.dev/kargo/awssim/quota"
 	"kargo.dev/kargo/awssim/regions"
 )
 
@@ -95,10 +96,10 @@ func (r *request) describeAccountAttributes() (any, error) {
 	var list []accountAttribute
 	for _, a := range [][2]string{
 		{"supported-platforms", "VPC"},
-		{"vpc-max-security-groups-per-interface", strconv.Itoa(r.quotas.GroupsPerInterface)},
-		{"max-elastic-ips", strconv.Itoa(r.quotas.ElasticIPs)},
-		{"max-instances", strconv.Itoa(r.quotas.Instances)},
-		{"vpc-max-elastic-ips", strconv.Itoa(r.quotas.ElasticIPs)},
+		{"vpc-max-security-groups-per-interface", strconv.Itoa(r.limit(quota.GroupsPerInterface))},
+		{"max-elastic-ips", strconv.Itoa(r.limit(quota.ElasticIPs))},
+		{"max-instances", "20"}, // says nothing any more: vCPUs are counted
+		{"vpc-max-elastic-ips", strconv.Itoa(r.limit(quota.ElasticIPs))},
 		{"default-vpc", "none"},
 	} {
 		if len(asked) == 0 || slices.Contains(asked, a[0]) {

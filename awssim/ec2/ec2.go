@@ -1,7 +1,8 @@
 // Package ec2 simulates Amazon EC2 as far as clusters need it: VPCs and what
 // they are made of, security groups, instances, launch templates, and the
 // answers about regions, zones and instance types. What it knows of quotas,
-// regions and instance types is data (see Quotas and the embedded files).
+// regions and instance types is data (see packages quota and regions, and the
+// embedded files).
 //
 // Other simulated services use it from Go: EKS makes its cluster security
 // groups, network interfaces and instances here (see eks.go).
@@ -16,6 +17,7 @@ import (
 	"time"
 
 	"kargo.dev/kargo/awssim/api"
+	"kargo.dev/kargo/awssim/quota"
 	"kargo.dev/kargo/awssim/regions"
 	"kargo.dev/kargo/awssim/store"
 )
@@ -27,14 +29,12 @@ const serviceName = "ec2"
 type Options struct {
 	Store *store.Store
 	Clock api.Clock
-	// Quotas of every account and region; DefaultQuotas if nil.
-	Quotas *Quotas
 }
 
 // Service is the simulated EC2. It is safe for concurrent use.
 type Service struct {
 	clock   api.Clock
-	quotas  Quotas
+	quotas  *quota.Book
 	regions *regions.Book
 	world   world
 
@@ -80,10 +80,11 @@ func New(o Options) (*Service, error) {
 	if err != nil {
 		return nil, fmt.Errorf("ec2: %w", err)
 	}
-	s := &Service{clock: o.Clock, quotas: DefaultQuotas(), regions: book, world: w}
-	if o.Quotas != nil {
-		s.quotas = *o.Quotas
+	limits, err := quota.Open(o.Store, o.Clock)
+	if err != nil {
+		return nil, fmt.Errorf("ec2: %w", err)
 	}
+	s := &Service{clock: o.Clock, quotas: limits, regions: book, world: w}
 	s.transitions = store.NewTable[transition](o.Store, "ec2-transitions")
 	s.tokens = store.NewTable[token](o.Store, "ec2-client-tokens")
 	s.bind(o.Store)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"kargo.dev/kargo/awssim/api"
+	"kargo.dev/kargo/awssim/quota"
 )
 
 // vpcEndpoint as it is stored and answered.
@@ -133,7 +134,7 @@ func (r *request) checkEndpoint(e *vpcEndpoint) error {
 		}) {
 			return api.Errorf("RouteAlreadyExists", "route table already has a route for the service %s", e.ServiceName)
 		}
-		if r.endpoints.count(r.scope, alive) >= r.quotas.GatewayEndpoints {
+		if r.endpoints.count(r.scope, alive) >= r.limit(quota.GatewayEndpoints) {
 			return api.Errorf("VpcEndpointLimitExceeded", "The maximum number of VPC endpoints has been reached.")
 		}
 	case interfaceEndpoint:
@@ -142,7 +143,7 @@ func (r *request) checkEndpoint(e *vpcEndpoint) error {
 			return err
 		}
 		e.Groups = groups
-		if r.endpoints.count(r.scope, func(o *vpcEndpoint) bool { return alive(o) && o.VPCID == e.VPCID }) >= r.quotas.InterfaceEndpoints {
+		if r.endpoints.count(r.scope, func(o *vpcEndpoint) bool { return alive(o) && o.VPCID == e.VPCID }) >= r.limit(quota.InterfaceEndpoints) {
 			return api.Errorf("VpcEndpointLimitExceeded", "The maximum number of VPC endpoints has been reached.")
 		}
 	default:

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"kargo.dev/kargo/awssim/api"
+	"kargo.dev/kargo/awssim/quota"
 )
 
 // attachment of a gateway to a VPC.
@@ -109,7 +110,7 @@ func (r *request) createInternetGateway() (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if r.igws.count(r.scope, func(*internetGateway) bool { return true }) >= r.quotas.VPCs {
+	if r.igws.count(r.scope, func(*internetGateway) bool { return true }) >= r.limit(quota.InternetGateways) {
 		return nil, api.Errorf("InternetGatewayLimitExceeded", "The maximum number of internet gateways has been reached.")
 	}
 	g := internetGateway{ID: r.igws.newID(), OwnerID: r.account, Tags: tags}
@@ -193,7 +194,7 @@ func (r *request) createEgressOnlyGateway() (any, error) {
 		return nil, err
 	}
 	g, err := once(r, r.eigws, func(id string) (*egressOnlyGateway, error) {
-		if r.eigws.count(r.scope, func(*egressOnlyGateway) bool { return true }) >= r.quotas.VPCs {
+		if r.eigws.count(r.scope, func(*egressOnlyGateway) bool { return true }) >= r.limit(quota.EgressOnlyGateways) {
 			return nil, api.Errorf("EgressOnlyInternetGatewayLimitExceeded",
 				"The maximum number of egress-only internet gateways has been reached.")
 		}

@@ -149,8 +149,8 @@ func (sc scope) launch(l launch) (*instance, error) {
 	if !ok {
 		return nil, api.Errorf("InvalidParameterValue", "Invalid value '%s' for InstanceType.", l.Type)
 	}
-	if sc.instances.count(sc, func(i *instance) bool { return !i.ended() }) >= sc.quotas.Instances {
-		return nil, api.Errorf("InstanceLimitExceeded", "Your quota allows for 0 more running instance(s). You requested at least 1")
+	if err := sc.checkVCPUs(t, l.Spot); err != nil {
+		return nil, err
 	}
 	ip, err := sc.freeAddress(l.Subnet)
 	if err != nil {

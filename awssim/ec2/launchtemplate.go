@@ -173,7 +173,7 @@ func (r *request) createLaunchTemplate() (any, error) {
 		if _, err := r.templateByName(name); err == nil {
 			return nil, api.Errorf("InvalidLaunchTemplateName.AlreadyExistsException", "Launch template name already in use.")
 		}
-		if r.templates.count(r.scope, func(*launchTemplate) bool { return true }) >= r.quotas.LaunchTemplates {
+		if r.templates.count(r.scope, func(*launchTemplate) bool { return true }) >= maxLaunchTemplates {
 			return nil, api.Errorf("LaunchTemplateLimitExceeded", "The maximum number of launch templates has been reached.")
 		}
 		t := &launchTemplate{ID: id, Name: name, Created: r.stamp(), CreatedBy: "arn:aws:iam::" + r.account + ":root", Tags: tags}
@@ -203,7 +203,7 @@ func (r *request) createLaunchTemplateVersion() (any, error) {
 		}
 		data = data.over(v.Data)
 	}
-	if len(t.Versions) >= r.quotas.LaunchTemplateVersions {
+	if len(t.Versions) >= maxLaunchTemplateVersions {
 		return nil, api.Errorf("LaunchTemplateVersionLimitExceeded", "The maximum number of versions of the launch template has been reached.")
 	}
 	t.addVersion(r, data)

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"kargo.dev/kargo/awssim/api"
+	"kargo.dev/kargo/awssim/quota"
 )
 
 // natGateway as it is stored and answered.
@@ -98,9 +99,9 @@ func (r *request) createNATGateway() (any, error) {
 // are found only while it is pending: it becomes failed.
 func (sc scope) makeNATGateway(n *natGateway, s *subnet, ip *address) error {
 	inZone := sc.nats.count(sc, func(o *natGateway) bool { return o.Zone == s.Zone && !o.gone() })
-	if inZone >= sc.quotas.NATGatewaysPerZone {
+	if inZone >= sc.limit(quota.NATGatewaysPerZone) {
 		return api.Errorf("NatGatewayLimitExceeded",
-			"Performing this operation would exceed the limit of %d NAT gateways", sc.quotas.NATGatewaysPerZone)
+			"Performing this operation would exceed the limit of %d NAT gateways", sc.limit(quota.NATGatewaysPerZone))
 	}
 	n.Addresses = []natAddress{{Primary: true, Status: "associating"}}
 	if ip != nil {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"kargo.dev/kargo/awssim/api"
+	"kargo.dev/kargo/awssim/quota"
 )
 
 // networkInterface as it is stored and answered.
@@ -208,7 +209,7 @@ func (sc scope) interfaceGroups(vpcID string, ids []string) ([]groupName, error)
 			return []groupName{{g.ID, g.Name}}, nil
 		}
 	}
-	if len(ids) > sc.quotas.GroupsPerInterface {
+	if len(ids) > sc.limit(quota.GroupsPerInterface) {
 		return nil, api.Errorf("SecurityGroupsPerInterfaceLimitExceeded",
 			"The maximum number of security groups per interface has been reached.")
 	}

@@ -1,44 +1,68 @@
 package ec2
 
-// Quotas are AWS's limits of an account in a region.
-type Quotas struct {
-	VPCs                   int `json:"vpcs"` // and internet gateways, and egress-only ones
-	SubnetsPerVPC          int `json:"subnetsPerVPC"`
-	CIDRBlocksPerVPC       int `json:"cidrBlocksPerVPC"` // of each IP version
-	ElasticIPs             int `json:"elasticIPs"`
-	NATGatewaysPerZone     int `json:"natGatewaysPerZone"`
-	RouteTablesPerVPC      int `json:"routeTablesPerVPC"`
-	RoutesPerTable         int `json:"routesPerTable"`
-	SecurityGroups         int `json:"securityGroups"`
-	RulesPerSecurityGroup  int `json:"rulesPerSecurityGroup"` // inbound and outbound counted apart
-	GroupsPerInterface     int `json:"groupsPerInterface"`
-	GatewayEndpoints       int `json:"gatewayEndpoints"`
-	InterfaceEndpoints     int `json:"interfaceEndpointsPerVPC"`
-	Instances              int `json:"instances"` // AWS counts vCPUs per family; the simulator counts instances
-	LaunchTemplates        int `json:"launchTemplates"`
-	LaunchTemplateVersions int `json:"launchTemplateVersions"` // per template
-	TagsPerResource        int `json:"tagsPerResource"`
+import (
+	"slices"
+	"strings"
+
+	"kargo.dev/kargo/awssim/api"
+	"kargo.dev/kargo/awssim/quota"
+)
+
+// Limits that are the same for all accounts
+// (https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/launch-template-restrictions.html).
+const (
+	maxLaunchTemplates        = 5000
+	maxLaunchTemplateVersions = 10000 // per template
+	maxTagsPerResource        = 50
+)
+
+// limit is the value of a quota for the account in the region.
+func (sc scope) limit(code string) int { return sc.quotas.Limit(sc.account, sc.region, code) }
+
+// bucket is the quota that counts the vCPUs of an instance, "" if none does:
+// the families of standard, of graphics and of accelerated instances
+// (https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-on-demand-instances.html).
+func bucket(instanceType string, spot bool) string {
+	family := instanceType
+	if i := strings.IndexAny(instanceType, "0123456789"); i >= 0 {
+		family = instanceType[:i]
+	}
+	graphics := family == "vt" || strings.HasPrefix(family, "g")
+	switch {
+	case graphics && spot:
+		return quota.GraphicsSpotVCPUs
+	case graphics:
+		return quota.GraphicsVCPUs
+	case slices.Contains([]string{"dl", "hpc", "inf", "mac", "trn"}, family):
+		return ""
+	case strings.HasPrefix(family, "p") && !spot:
+		return quota.AcceleratedVCPUs
+	case family == "" || !strings.Contains("acdhimrtz", family[:1]):
+		return ""
+	case spot:
+		return quota.StandardSpotVCPUs
+	}
+	return quota.StandardVCPUs
 }
 
-// DefaultQuotas are those of a new AWS account
-// (https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html).
-func DefaultQuotas() Quotas {
-	return Quotas{
-		VPCs:                   5,
-		SubnetsPerVPC:          200,
-		CIDRBlocksPerVPC:       5,
-		ElasticIPs:             5,
-		NATGatewaysPerZone:     5,
-		RouteTablesPerVPC:      200,
-		RoutesPerTable:         50,
-		SecurityGroups:         2500,
-		RulesPerSecurityGroup:  60,
-		GroupsPerInterface:     5,
-		GatewayEndpoints:       20,
-		InterfaceEndpoints:     50,
-		Instances:              1000,
-		LaunchTemplates:        5000,
-		LaunchTemplateVersions: 10000,
-		TagsPerResource:        50,
+// checkVCPUs refuses an instance for which the quota of its family has no room.
+func (sc scope) checkVCPUs(t InstanceType, spot bool) error {
+	code := bucket(t.Name, spot)
+	if code == "" {
+		return nil
 	}
+	used := 0
+	for _, i := range sc.instances.where(sc, func(i *instance) bool { return !i.ended() && bucket(i.Type, i.Lifecycle == "spot") == code }) {
+		of, _ := sc.world.instanceType(i.Type)
+		used += of.VCPUs
+	}
+	limit := sc.limit(code)
+	switch {
+	case used+t.VCPUs <= limit:
+		return nil
+	case spot:
+		return api.Errorf("MaxSpotInstanceCountExceeded", "Max spot instance count exceeded")
+	}
+	return api.Errorf("VcpuLimitExceeded", "You have requested more vCPU capacity than your current vCPU limit of %d allows for the instance bucket "+
+		"that the specified instance type belongs to. Please visit http://aws.amazon.com/contact-us/ec2-request to request an adjustment to this limit.", limit)
 }

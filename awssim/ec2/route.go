@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"kargo.dev/kargo/awssim/api"
+	"kargo.dev/kargo/awssim/quota"
 )
 
 // route of a route table: one destination, one target.
@@ -168,7 +169,7 @@ func (r *request) createRoute() (any, error) {
 			return nil, api.Errorf("RouteAlreadyExists", "The route identified by %s already exists.", n.key())
 		}
 	}
-	if len(t.Routes) >= r.quotas.RoutesPerTable {
+	if len(t.Routes) >= r.limit(quota.RoutesPerTable) {
 		return nil, api.Errorf("RouteLimitExceeded", "The maximum number of routes has been reached.")
 	}
 	t.Routes = append(t.Routes, n)

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"kargo.dev/kargo/awssim/api"
+	"kargo.dev/kargo/awssim/quota"
 )
 
 // routeTable as it is stored and answered.
@@ -132,7 +133,7 @@ func (r *request) createRouteTable() (any, error) {
 		return nil, err
 	}
 	t, err := once(r, r.tables, func(id string) (*routeTable, error) {
-		if r.tables.count(r.scope, func(t *routeTable) bool { return t.VPCID == v.ID }) >= r.quotas.RouteTablesPerVPC {
+		if r.tables.count(r.scope, func(t *routeTable) bool { return t.VPCID == v.ID }) >= r.limit(quota.RouteTablesPerVPC) {
 			return nil, api.Errorf("RouteTableLimitExceeded", "The maximum number of route tables has been reached.")
 		}
 		t := r.newTable(v)

@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"kargo.dev/kargo/awssim/api"
+	"kargo.dev/kargo/awssim/quota"
 )
 
 // defaultGroup is the name of the security group that every VPC has.
@@ -146,7 +147,7 @@ func (sc scope) makeGroup(g *securityGroup, more ...securityGroupRule) error {
 	if sc.groups.any(sc, func(o *securityGroup) bool { return o.VPCID == g.VPCID && o.Name == g.Name }) {
 		return api.Errorf("InvalidGroup.Duplicate", "The security group '%s' already exists for VPC '%s'", g.Name, g.VPCID)
 	}
-	if sc.groups.count(sc, func(*securityGroup) bool { return true }) >= sc.quotas.SecurityGroups {
+	if sc.groups.count(sc, func(*securityGroup) bool { return true }) >= sc.limit(quota.SecurityGroups) {
 		return api.Errorf("SecurityGroupLimitExceeded", "The maximum number of security groups has been reached.")
 	}
 	if g.ID == "" {
@@ -243,7 +244,7 @@ func (r *request) authorize(egress bool) (any, error) {
 		}
 		w.ID, w.OwnerID, w.Tags = r.rules.newID(), r.account, tags
 	}
-	if len(existing)+len(wanted) > r.quotas.RulesPerSecurityGroup {
+	if len(existing)+len(wanted) > r.limit(quota.RulesPerSecurityGroup) {
 		return nil, api.Errorf("RulesPerSecurityGroupLimitExceeded", "The maximum number of rules per security group has been reached.")
 	}
 	for i := range wanted {

@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"kargo.dev/kargo/awssim/api"
+	"kargo.dev/kargo/awssim/quota"
 )
 
 // reservedAddresses of every subnet: the first four and the last.
@@ -97,7 +98,7 @@ func (r *request) createSubnet() (any, error) {
 	}
 	s.ARN = r.arn("subnet", s.ID)
 	siblings := r.subnets.where(r.scope, func(o *subnet) bool { return o.VPCID == v.ID })
-	if len(siblings) >= r.quotas.SubnetsPerVPC {
+	if len(siblings) >= r.limit(quota.SubnetsPerVPC) {
 		return nil, api.Errorf("SubnetLimitExceeded", "The maximum number of subnets has been reached.")
 	}
 	if err := r.subnetBlocks(&s, v, siblings); err != nil {

@@ -93,7 +93,7 @@ func (sc scope) addTags(t Tags, more []Tag) (Tags, error) {
 			own++
 		}
 	}
-	if own > sc.quotas.TagsPerResource {
+	if own > maxTagsPerResource {
 		return nil, api.Errorf("TagLimitExceeded", "The maximum number of Tags for a resource has been reached.")
 	}
 	return t, nil

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"kargo.dev/kargo/awssim/api"
+	"kargo.dev/kargo/awssim/quota"
 )
 
 // vpc as it is stored and answered.
@@ -107,7 +108,7 @@ func (r *request) createVPC() (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if r.vpcs.count(r.scope, func(*vpc) bool { return true }) >= r.quotas.VPCs {
+	if r.vpcs.count(r.scope, func(*vpc) bool { return true }) >= r.limit(quota.VPCs) {
 		return nil, api.Errorf("VpcLimitExceeded", "The maximum number of VPCs has been reached.")
 	}
 	options, err := r.defaultDHCPOptions()
@@ -253,11 +254,11 @@ func (r *request) associateVPCCIDR() (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	name, used := "ipv6CidrBlockAssociation", len(v.IPv6CIDRs)
+	name, used, limit := "ipv6CidrBlockAssociation", len(v.IPv6CIDRs), r.limit(quota.IPv6BlocksPerVPC)
 	if !r.flag("AmazonProvidedIpv6CidrBlock") {
-		name, used = "cidrBlockAssociation", len(v.CIDRs)
+		name, used, limit = "cidrBlockAssociation", len(v.CIDRs), r.limit(quota.IPv4BlocksPerVPC)
 	}
-	if used >= r.quotas.CIDRBlocksPerVPC {
+	if used >= limit {
 		return nil, api.Errorf("CidrLimitExceeded", "This network '%s' has met its maximum number of allowed CIDRs: %d", v.ID, used)
 	}
 	if r.flag("AmazonProvidedIpv6CidrBlock") {
