@@ -7,8 +7,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"sync"
 	"time"
 
@@ -36,20 +38,28 @@ type Options struct {
 // from several goroutines.
 type Repository struct {
 	opts Options
-	mu   sync.Mutex // guards repo and the files below Dir
-	repo *git.Repository
+	// fetching lets one fetch run at a time. It may take as long as the Git server
+	// likes, so it has a handle of its own: whoever reads never waits for it.
+	fetching sync.Mutex
+	mu       sync.Mutex // guards repo, the readers' handle, and the files of commits
+	repo     *git.Repository
 
 	state sync.Mutex
 	last  Fetched
 }
 
-// Fetched says how the last fetch went.
+// Fetched says how fetching goes.
 type Fetched struct {
 	// At is when a fetch last succeeded; zero if none has since the start.
 	At time.Time
-	// Err is why the last fetch failed, nil if it succeeded.
+	// Err is why the last fetch failed, nil if it succeeded. It holds no credential.
 	Err error
+	// FailingSince is when the first of the fetches failed that failed without a
+	// success in between; zero if the last one succeeded.
+	FailingSince time.Time
 }
+
+func (o Options) mirrorDir() string { return filepath.Join(o.Dir, "mirror.git") }
 
 // Open opens or makes the mirror; it does not fetch.
 func Open(opts Options) (*Repository, error) {
@@ -59,7 +69,7 @@ func Open(opts Options) (*Repository, error) {
 	if opts.Now == nil {
 		opts.Now = time.Now
 	}
-	dir := filepath.Join(opts.Dir, "mirror.git")
+	dir := opts.mirrorDir()
 	repo, err := git.PlainOpen(dir)
 	if errors.Is(err, git.ErrRepositoryNotExists) {
 		repo, err = git.PlainInit(dir, true)
@@ -74,14 +84,14 @@ func Open(opts Options) (*Repository, error) {
 }
 
 // setRemote points the mirror at the URL. Branches may be rewritten, tags may not.
-func setRemote(repo *git.Repository, url string) error {
+func setRemote(repo *git.Repository, address string) error {
 	cfg, err := repo.Config()
 	if err != nil {
 		return err
 	}
 	cfg.Remotes[git.DefaultRemoteName] = &config.RemoteConfig{
 		Name:  git.DefaultRemoteName,
-		URLs:  []string{url},
+		URLs:  []string{address},
 		Fetch: []config.RefSpec{"+refs/heads/*:refs/heads/*", "refs/tags/*:refs/tags/*"},
 	}
 	return repo.SetConfig(cfg)
@@ -89,27 +99,46 @@ func setRemote(repo *git.Repository, url string) error {
 
 // Fetch brings the mirror up to date. When it fails, the mirror stays as it was.
 func (r *Repository) Fetch(ctx context.Context) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	ctx, cancel := context.WithTimeout(ctx, r.opts.Timeout)
-	defer cancel()
-	err := r.repo.FetchContext(ctx, &git.FetchOptions{Tags: git.NoTags, Prune: true})
-	if errors.Is(err, git.NoErrAlreadyUpToDate) {
-		err = nil
-	}
-	if err != nil {
-		err = fmt.Errorf("fetch %s: %w", r.opts.URL, err)
+	r.fetching.Lock()
+	defer r.fetching.Unlock()
+	err := r.fetch(ctx)
+	if err != nil && ctx.Err() != nil {
+		return err // the caller gave up, which says nothing of the repository
 	}
 	r.state.Lock()
 	defer r.state.Unlock()
-	r.last.Err = err
-	if err == nil {
-		r.last.At = r.opts.Now()
+	switch now := r.opts.Now(); {
+	case err == nil:
+		r.last = Fetched{At: now}
+	case r.last.Err == nil:
+		r.last.Err, r.last.FailingSince = err, now
+	default:
+		r.last.Err = err
 	}
 	return err
 }
 
-// Fetched says how the last fetch went.
+func (r *Repository) fetch(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, r.opts.Timeout)
+	defer cancel()
+	repo, err := git.PlainOpen(r.opts.mirrorDir())
+	if err == nil {
+		err = repo.FetchContext(ctx, &git.FetchOptions{Tags: git.NoTags, Prune: true})
+	}
+	if err == nil || errors.Is(err, git.NoErrAlreadyUpToDate) {
+		return nil
+	}
+	var request *url.Error
+	if errors.As(err, &request) {
+		err = request.Err // what is around it is the URL once more
+	}
+	return errors.New(userInfo.ReplaceAllString(fmt.Sprintf("fetch %s: %s", r.opts.URL, err), "://"))
+}
+
+// userInfo is what a URL in a text says of user, password or token.
+var userInfo = regexp.MustCompile(`://[^/\s"]*@`)
+
+// Fetched says how fetching goes.
 func (r *Repository) Fetched() Fetched {
 	r.state.Lock()
 	defer r.state.Unlock()
@@ -134,7 +163,11 @@ func (r Ref) String() string {
 func (r *Repository) Resolve(ref Ref) (string, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	hash, err := r.repo.ResolveRevision(plumbing.Revision(ref.String()))
+	var hash *plumbing.Hash
+	err := r.read(func(repo *git.Repository) (err error) {
+		hash, err = repo.ResolveRevision(plumbing.Revision(ref.String()))
+		return err
+	})
 	if errors.Is(err, plumbing.ErrReferenceNotFound) {
 		return "", fmt.Errorf("%s: %w", ref, ErrNotFound)
 	}
@@ -142,6 +175,21 @@ func (r *Repository) Resolve(ref Ref) (string, error) {
 		return "", fmt.Errorf("resolve %s: %w", ref, err)
 	}
 	return hash.String(), nil
+}
+
+// read lets f read the mirror. A handle does not see the packs that were fetched
+// after it was opened, so when something is missing it is opened anew.
+func (r *Repository) read(f func(*git.Repository) error) error {
+	err := f(r.repo)
+	if !errors.Is(err, plumbing.ErrReferenceNotFound) && !errors.Is(err, plumbing.ErrObjectNotFound) {
+		return err
+	}
+	repo, err := git.PlainOpen(r.opts.mirrorDir())
+	if err != nil {
+		return err
+	}
+	r.repo = repo
+	return f(repo)
 }
 
 // filesDir is where a commit's files lie.

@@ -1,8 +1,11 @@
 package gitrepo
 
 import (
+	"context"
 	"errors"
 	"io/fs"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -121,6 +124,127 @@ func TestUnreadableIsNotEmpty(t *testing.T) {
 	}
 	if f := r.Fetched(); f.Err == nil || f.At.IsZero() {
 		t.Errorf("Fetched() = %+v does not tell of the failure and of the last success", f)
+	}
+}
+
+// TestFetched: an outage has one beginning, however often it is noticed, and an end.
+func TestFetched(t *testing.T) {
+	u := newUpstream(t)
+	u.commit(map[string]string{"a.txt": "1"})
+	broken := httptest.NewServer(http.NotFoundHandler())
+	defer broken.Close()
+	stopped, stop := context.WithCancel(t.Context())
+	stop()
+	type state struct {
+		At, FailingSince int64 // the number of the step, 0 for never
+		Failed           bool
+	}
+	steps := []struct {
+		reason string
+		ctx    context.Context
+		url    string
+		want   state
+	}{
+		{"a success", t.Context(), u.dir, state{At: 1}},
+		{"a failure begins an outage", t.Context(), broken.URL, state{At: 1, FailingSince: 2, Failed: true}},
+		{"another one goes on with it", t.Context(), broken.URL, state{At: 1, FailingSince: 2, Failed: true}},
+		{"a success ends it", t.Context(), u.dir, state{At: 4}},
+		{"a manager that stops is no outage", stopped, broken.URL, state{At: 4}},
+		{"the next outage has its own beginning", t.Context(), broken.URL, state{At: 4, FailingSince: 6, Failed: true}},
+	}
+	now := int64(0)
+	r, err := Open(Options{URL: u.dir, Dir: t.TempDir(), Now: func() time.Time { return time.Unix(now, 0) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f := r.Fetched(); !f.At.IsZero() || !f.FailingSince.IsZero() || f.Err != nil {
+		t.Errorf("before the first fetch something is known: %+v", f)
+	}
+	unix := func(at time.Time) int64 {
+		if at.IsZero() {
+			return 0
+		}
+		return at.Unix()
+	}
+	for _, step := range steps {
+		now++
+		if err := setRemote(r.repo, step.url); err != nil {
+			t.Fatal(err)
+		}
+		_ = r.Fetch(step.ctx)
+		f := r.Fetched()
+		if diff := cmp.Diff(step.want, state{unix(f.At), unix(f.FailingSince), f.Err != nil}); diff != "" {
+			t.Errorf("%s: -want, +got:\n%s", step.reason, diff)
+		}
+	}
+}
+
+// TestErrorsHoldNoCredential: they go into logs and conditions.
+func TestErrorsHoldNoCredential(t *testing.T) {
+	broken := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) }))
+	defer broken.Close()
+	gone := httptest.NewServer(http.NotFoundHandler())
+	gone.Close()
+	for name, server := range map[string]string{"Refused": gone.URL, "Answered": broken.URL} {
+		for _, user := range []string{"token1234", "bob:s3cret", "bob:s3@cret"} {
+			t.Run(name+"/"+user, func(t *testing.T) {
+				r, err := Open(Options{URL: strings.Replace(server, "://", "://"+user+"@", 1) + "/fleet.git", Dir: t.TempDir()})
+				if err != nil {
+					t.Fatal(err)
+				}
+				err = r.Fetch(t.Context())
+				if err == nil || !strings.Contains(err.Error(), server+"/fleet.git") {
+					t.Fatalf("the error does not say what was fetched: %v", err)
+				}
+				for _, secret := range []string{"token1234", "bob", "cret"} {
+					if strings.Contains(err.Error(), secret) {
+						t.Errorf("the error says %q: %v", secret, err)
+					}
+				}
+			})
+		}
+	}
+}
+
+// TestReadingDoesNotWaitForFetching: a Git server that hangs stops nobody who
+// asks for what the mirror has.
+func TestReadingDoesNotWaitForFetching(t *testing.T) {
+	u := newUpstream(t)
+	want := u.commit(map[string]string{"a.txt": "1"})
+	r := u.mirror()
+	if err := r.Fetch(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	asked := make(chan struct{})
+	hangs := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, request *http.Request) {
+		close(asked)
+		<-request.Context().Done()
+	}))
+	defer hangs.Close()
+	if err := setRemote(r.repo, hangs.URL); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	fetched := make(chan error, 1)
+	go func() { fetched <- r.Fetch(ctx) }()
+	<-asked
+	if got, err := r.Resolve(Ref{Branch: "main"}); err != nil || got != want {
+		t.Errorf("main = %s, %v; want %s", got, err, want)
+	}
+	if _, err := r.Files(t.Context(), want, func(string) bool { return true }); err != nil {
+		t.Error(err)
+	}
+	if err := r.Forget(nil); err != nil {
+		t.Error(err)
+	}
+	select {
+	case err := <-fetched:
+		t.Errorf("the fetch did not hang: %v", err)
+	default:
+	}
+	cancel()
+	if err := <-fetched; err == nil {
+		t.Error("a fetch that was given up succeeded")
 	}
 }
 
