@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"net/url"
 	"time"
+
+	"kargo.dev/kargo/awssim/policy"
 )
 
 // Protocol is one of the wire protocols AWS services speak.
@@ -45,6 +47,8 @@ type Call struct {
 	Path      map[string]string // REST-JSON: the labels of the path
 	Body      []byte            // JSON protocols
 	Now       time.Time         // the simulator's clock when the call came in
+	SourceIP  string            // where it came from
+	UserAgent string
 }
 
 // Operation binds an AWS operation to its simulation.
@@ -88,6 +92,17 @@ type Service interface {
 	Operations() []Operation
 	// Inventory lists all that exists in an account, ordered by type and id.
 	Inventory(account string) []Resource
+}
+
+// Guarded is a Service that says what a call needs to be allowed. Of others, the
+// call needs the action SERVICE:OPERATION on all resources.
+type Guarded interface {
+	Service
+	// Permissions lists all that a call needs, after AWS's Service Authorization
+	// Reference; nothing for what everybody may do. It is asked before the call is
+	// handled and out of the account's turn, whatever is wrong with the call, and
+	// changes nothing. Keys that every call has (who, when, where) are not its business.
+	Permissions(c *Call) []policy.Permission
 }
 
 // Error is an error in AWS's form.

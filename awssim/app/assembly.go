@@ -8,6 +8,7 @@ import (
 
 	"kargo.dev/kargo/awssim/api"
 	"kargo.dev/kargo/awssim/auth"
+	"kargo.dev/kargo/awssim/authz"
 	"kargo.dev/kargo/awssim/autoscaling"
 	"kargo.dev/kargo/awssim/dataplane"
 	"kargo.dev/kargo/awssim/ec2"
@@ -60,7 +61,8 @@ func assemble(ctx context.Context, o Options, st *store.Store, config org.Config
 	gate := auth.New(auth.Options{Keys: c.keys, Clock: c.clock, Hosts: []string{address}})
 	a.server, err = server.New(server.Options{
 		Store: st, Services: services, Auth: gate, Organisation: c.organisation, Clock: c.clock, Log: o.Log,
-		CallLog: filepath.Join(o.StateDir, "calls.jsonl"),
+		Authorizer: authz.New(authz.Options{Keys: c.keys, Principals: c.iam}),
+		CallLog:    filepath.Join(o.StateDir, "calls.jsonl"),
 		Local: map[string]http.Handler{
 			"POST " + tokenReviewPath + "/{account}/{cluster}": plane.TokenReviewHandler(gate, a.eks),
 		},

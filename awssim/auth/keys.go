@@ -22,6 +22,7 @@ type Key struct {
 	// The rest belongs to sessions of roles.
 	SessionToken   string            `json:"sessionToken,omitempty"`
 	Expires        time.Time         `json:"expires,omitzero"`
+	Issued         time.Time         `json:"issued,omitzero"`
 	RoleARN        string            `json:"roleARN,omitempty"` // with the role's path, unlike Identity.ARN
 	RoleID         string            `json:"roleID,omitempty"`  // AROA...
 	SourceIdentity string            `json:"sourceIdentity,omitempty"`
@@ -78,7 +79,7 @@ func (k *Keys) IssueSession(key Key) (Key, error) {
 	k.forgetExpired(key.Identity.AccountID)
 	key.ID, key.Secret = NewID("ASIA", 16), newSecret()
 	key.Identity.AccessKeyID = key.ID
-	key.SessionToken = newToken()
+	key.SessionToken, key.Issued = newToken(), k.now().UTC()
 	return key, k.put(key)
 }
 

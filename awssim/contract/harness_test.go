@@ -19,8 +19,10 @@ import (
 
 	"kargo.dev/kargo/awssim/api"
 	"kargo.dev/kargo/awssim/auth"
+	"kargo.dev/kargo/awssim/authz"
 	"kargo.dev/kargo/awssim/iam"
 	"kargo.dev/kargo/awssim/org"
+	"kargo.dev/kargo/awssim/policy"
 	"kargo.dev/kargo/awssim/server"
 	"kargo.dev/kargo/awssim/store"
 	"kargo.dev/kargo/awssim/sts"
@@ -37,7 +39,8 @@ const (
 // accounts is the configuration every test starts with: the role kargo of the
 // shop wants the factory's user and an external id, team trusts the account itself.
 const accounts = `{
-  "factory": {"account": "` + factoryID + `", "user": "factory"},
+  "factory": {"account": "` + factoryID + `", "user": "factory", "policies": {"assume": {"Version": "2012-10-17", "Statement": [{"Effect": "Allow",
+    "Action": ["sts:AssumeRole", "sts:TagSession"], "Resource": "arn:aws:iam::*:role/factory/*"}]}}},
   "accounts": [
     {"id": "` + factoryID + `", "name": "factory"},
     {"id": "` + shopID + `", "name": "shop", "roles": [
@@ -46,7 +49,8 @@ const accounts = `{
         "Condition": {"StringEquals": {"sts:ExternalId": "shop-secret"}}}]}, "policies": ["arn:aws:iam::aws:policy/AdministratorAccess"]},
       {"name": "team", "maxSessionDuration": 43200, "trust": {"Version": "2012-10-17", "Statement": [
         {"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::` + shopID + `:root"}, "Action": ["sts:AssumeRole", "sts:TagSession"]},
-        {"Effect": "Deny", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole", "Condition": {"StringLike": {"sts:RoleSessionName": "evil*"}}}]}}]},
+        {"Effect": "Deny", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole", "Condition": {"StringLike": {"sts:RoleSessionName": "evil*"}}}]},
+        "policies": ["arn:aws:iam::aws:policy/PowerUserAccess"]}]},
     {"id": "` + bankID + `", "name": "bank"}]
 }`
 
@@ -82,11 +86,40 @@ type core struct {
 type simulator struct {
 	*httptest.Server
 	core
-	clock *clock
-	auth  *auth.Authenticator
-	keys  org.TestKeys
+	clock   *clock
+	auth    *auth.Authenticator
+	keys    org.TestKeys
+	control *control
 	// stop may be called before the test ends, to start again on the same state.
 	stop func()
+}
+
+// control are service control policies that a test puts over accounts.
+type control struct {
+	mu     sync.Mutex
+	levels map[string][][]policy.Source // by account
+}
+
+func (c *control) ServiceControlPolicies(account string) [][]policy.Source {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.levels[account]
+}
+
+// set puts one policy per level over an account.
+func (c *control) set(t *testing.T, account string, documents ...string) {
+	t.Helper()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	levels := [][]policy.Source{}
+	for _, d := range documents {
+		doc, err := policy.Parse(d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		levels = append(levels, []policy.Source{{Name: "p-control", Document: doc}})
+	}
+	c.levels = map[string][][]policy.Source{account: levels}
 }
 
 func closeServer(s *httptest.Server) error {
@@ -111,7 +144,11 @@ func startIn(t *testing.T, dir string, more ...func(t *testing.T, c core) api.Se
 	sim.core = core{Store: st, Clock: api.Clock{Now: sim.clock.now}}
 	sim.Keys = auth.NewKeys(st, sim.Clock)
 	organisation := org.New(st, sim.Keys)
-	sim.IAM = iam.New(iam.Options{Store: st, Clock: sim.Clock, Keys: sim.Keys, Accounts: organisation})
+	sim.control = &control{}
+	sim.IAM, err = iam.New(iam.Options{Store: st, Clock: sim.Clock, Keys: sim.Keys, Accounts: organisation, Control: sim.control})
+	if err != nil {
+		t.Fatal(err)
+	}
 	config, err := org.ParseConfig([]byte(accounts))
 	if err != nil {
 		t.Fatal(err)
@@ -129,7 +166,8 @@ func startIn(t *testing.T, dir string, more ...func(t *testing.T, c core) api.Se
 	sim.Server = httptest.NewUnstartedServer(nil)
 	sim.auth = auth.New(auth.Options{Keys: sim.Keys, Clock: sim.Clock, Hosts: []string{sim.Listener.Addr().String()}})
 	handler, err := server.New(server.Options{Store: st, Services: services, Auth: sim.auth, Organisation: organisation,
-		Clock: sim.Clock, CallLog: filepath.Join(dir, "calls.jsonl")})
+		Authorizer: authz.New(authz.Options{Keys: sim.Keys, Principals: sim.IAM}),
+		Clock:      sim.Clock, CallLog: filepath.Join(dir, "calls.jsonl")})
 	if err != nil {
 		t.Fatal(err)
 	}

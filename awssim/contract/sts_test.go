@@ -171,10 +171,12 @@ func TestSessionsEndWithTheirRole(t *testing.T) {
 	s := start(t)
 	client := iam.NewFromConfig(s.account(t, shopID))
 	session := assume(t, s, s.account(t, shopID), team("anna"))
+	_, err := client.DetachRolePolicy(t.Context(), &iam.DetachRolePolicyInput{RoleName: aws.String("team"), PolicyArn: aws.String("arn:aws:iam::aws:policy/PowerUserAccess")})
+	wantCode(t, err, "")
 	if _, err := client.DeleteRole(t.Context(), &iam.DeleteRoleInput{RoleName: aws.String("team")}); err != nil {
 		t.Fatal(err)
 	}
-	_, err := sts.NewFromConfig(session).GetCallerIdentity(t.Context(), &sts.GetCallerIdentityInput{})
+	_, err = sts.NewFromConfig(session).GetCallerIdentity(t.Context(), &sts.GetCallerIdentityInput{})
 	wantCode(t, err, "InvalidClientTokenId")
 }
 

@@ -6,11 +6,13 @@ package iam
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"slices"
 	"time"
 
 	"kargo.dev/kargo/awssim/api"
 	"kargo.dev/kargo/awssim/auth"
+	"kargo.dev/kargo/awssim/policy"
 	"kargo.dev/kargo/awssim/store"
 )
 
@@ -26,6 +28,16 @@ type Options struct {
 	Clock    api.Clock
 	Keys     *auth.Keys
 	Accounts Accounts
+	// Control are the organisation's service control policies, nil if there are none.
+	Control ControlPolicies
+}
+
+// ControlPolicies are an organisation's service control policies.
+type ControlPolicies interface {
+	// ServiceControlPolicies are those in force over an account, by level from the
+	// root of the organisation down to the account; each level must allow what is
+	// done there. Nil for the management account, and where they are not enabled.
+	ServiceControlPolicies(account string) [][]policy.Source
 }
 
 // Service is IAM of all accounts.
@@ -38,11 +50,18 @@ type Service struct {
 	policies  *store.Table[Policy]
 	providers *store.Table[Provider]
 	managed   map[string]Policy // AWS managed policies by ARN
+	control   ControlPolicies   // nil if there are none
+	parsed    policy.Cache
 }
 
 // New returns the service.
-func New(o Options) *Service {
+func New(o Options) (*Service, error) {
+	managed, err := managedPolicies()
+	if err != nil {
+		return nil, fmt.Errorf("iam: %w", err)
+	}
 	return &Service{
+		control:   o.Control,
 		now:       func() time.Time { return o.Clock.Now().UTC().Truncate(time.Second) },
 		keys:      o.Keys,
 		accounts:  o.Accounts,
@@ -50,8 +69,8 @@ func New(o Options) *Service {
 		users:     store.NewTable[User](o.Store, "iam-users"),
 		policies:  store.NewTable[Policy](o.Store, "iam-policies"),
 		providers: store.NewTable[Provider](o.Store, "iam-oidc-providers"),
-		managed:   managedPolicies(),
-	}
+		managed:   managed,
+	}, nil
 }
 
 // Name implements api.Service.
@@ -73,6 +92,10 @@ func (s *Service) Operations() []api.Operation {
 		"AttachRolePolicy": s.attachRolePolicy, "DetachRolePolicy": s.detachRolePolicy, "ListAttachedRolePolicies": s.listAttachedRolePolicies,
 		"PutRolePolicy": s.putRolePolicy, "GetRolePolicy": s.getRolePolicy, "DeleteRolePolicy": s.deleteRolePolicy, "ListRolePolicies": s.listRolePolicies,
 		"CreatePolicy": s.createPolicy, "GetPolicy": s.getPolicy, "GetPolicyVersion": s.getPolicyVersion, "DeletePolicy": s.deletePolicy, "ListPolicies": s.listPolicies,
+		"CreatePolicyVersion": s.createPolicyVersion, "DeletePolicyVersion": s.deletePolicyVersion, "ListPolicyVersions": s.listPolicyVersions,
+		"SetDefaultPolicyVersion": s.setDefaultPolicyVersion, "ListEntitiesForPolicy": s.listEntitiesForPolicy,
+		"PutRolePermissionsBoundary": s.putRoleBoundary, "DeleteRolePermissionsBoundary": s.deleteRoleBoundary,
+		"SimulatePrincipalPolicy": s.simulatePrincipal, "SimulateCustomPolicy": s.simulateCustom,
 		"CreateOpenIDConnectProvider": s.createProvider, "GetOpenIDConnectProvider": s.getProvider,
 		"ListOpenIDConnectProviders": s.listProviders, "DeleteOpenIDConnectProvider": s.deleteProvider, "TagOpenIDConnectProvider": s.tagProvider,
 		"GetUser": s.getUser, "ListUsers": s.listUsers, "ListAccountAliases": s.listAccountAliases,

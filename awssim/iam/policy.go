@@ -5,51 +5,10 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"time"
 
 	"kargo.dev/kargo/awssim/api"
 	"kargo.dev/kargo/awssim/auth"
 )
-
-const awsPrefix = "arn:aws:iam::aws:policy/"
-
-// managedPolicies are the AWS managed policies that exist here, without their
-// documents where AWS's own text changes now and then; see docs/awssim.md.
-func managedPolicies() map[string]Policy {
-	const all = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}`
-	documents := map[string]string{"AdministratorAccess": all}
-	policies := map[string]Policy{}
-	for _, full := range []string{
-		"AdministratorAccess", "PowerUserAccess", "ReadOnlyAccess", "IAMFullAccess", "AmazonEC2FullAccess", "AmazonVPCFullAccess",
-		"job-function/Billing", "job-function/ViewOnlyAccess", "SecurityAudit",
-		"AmazonEKSClusterPolicy", "AmazonEKSServicePolicy", "AmazonEKSVPCResourceController", "AmazonEKSWorkerNodePolicy",
-		"AmazonEKSWorkerNodeMinimalPolicy", "AmazonEKS_CNI_Policy", "AmazonEKSFargatePodExecutionRolePolicy",
-		"AmazonEKSComputePolicy", "AmazonEKSBlockStoragePolicy", "AmazonEKSLoadBalancingPolicy", "AmazonEKSNetworkingPolicy",
-		"AmazonEC2ContainerRegistryReadOnly", "AmazonEC2ContainerRegistryPullOnly", "AmazonEC2ContainerRegistryPowerUser",
-		"AmazonSSMManagedInstanceCore", "CloudWatchAgentServerPolicy", "AWSXRayDaemonWriteAccess",
-		"service-role/AmazonEBSCSIDriverPolicy", "service-role/AmazonEFSCSIDriverPolicy",
-	} {
-		i := strings.LastIndex(full, "/") + 1
-		created := time.Date(2018, 5, 27, 21, 6, 14, 0, time.UTC)
-		policies[awsPrefix+full] = Policy{ARN: awsPrefix + full, Name: full[i:], Path: "/" + full[:i], ID: managedID(full),
-			Document: documents[full], Version: "v1", Created: created}
-	}
-	return policies
-}
-
-// managedID is the same for a policy in every run.
-func managedID(full string) string {
-	const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
-	id := []byte("ANPA")
-	sum := uint64(14695981039346656037) // FNV-1a
-	for len(id) < 21 {
-		for i := range len(full) {
-			sum = (sum ^ uint64(full[i])) * 1099511628211
-		}
-		id = append(id, letters[sum>>32%32])
-	}
-	return string(id)
-}
 
 // findPolicy finds a managed policy, AWS's or the account's.
 func (s *Service) findPolicy(account, arn string) (Policy, error) {
@@ -67,16 +26,37 @@ func (s *Service) findPolicy(account, arn string) (Policy, error) {
 }
 
 func (s *Service) policyXML(account string, p Policy) policyXML {
-	count := 0
-	for _, r := range s.roles.List(account, "") {
-		if slices.Contains(r.Attached, p.ARN) {
-			count++
+	x := policyXML{
+		PolicyName: p.Name, PolicyId: p.ID, Arn: p.ARN, Path: p.Path, DefaultVersionId: p.Version,
+		IsAttachable: true, Description: p.Description, CreateDate: timestamp(p.Created), UpdateDate: timestamp(p.updated()), Tags: tagsXML(p.Tags),
+	}
+	for _, e := range s.entities(account) {
+		if slices.Contains(e.attached, p.ARN) {
+			x.AttachmentCount++
+		}
+		if e.boundary == p.ARN {
+			x.PermissionsBoundaryUsageCount++
 		}
 	}
-	return policyXML{
-		PolicyName: p.Name, PolicyId: p.ID, Arn: p.ARN, Path: p.Path, DefaultVersionId: p.Version, AttachmentCount: count,
-		IsAttachable: true, Description: p.Description, CreateDate: timestamp(p.Created), UpdateDate: timestamp(p.Created), Tags: tagsXML(p.Tags),
+	return x
+}
+
+// entity is a role or user with what is attached to it.
+type entity struct {
+	kind, name, id string // kind is Role or User
+	attached       []string
+	boundary       string
+}
+
+func (s *Service) entities(account string) []entity {
+	var list []entity
+	for _, r := range s.roles.List(account, "") {
+		list = append(list, entity{"Role", r.Name, r.ID, r.Attached, r.Boundary})
 	}
+	for _, u := range s.users.List(account, "") {
+		list = append(list, entity{"User", u.Name, u.ID, u.Attached, u.Boundary})
+	}
+	return list
 }
 
 type policyAnswer struct {
@@ -99,7 +79,7 @@ func (s *Service) createPolicy(c *api.Call) (any, error) {
 	p := Policy{Name: policyName, Path: policyPath, ID: auth.NewID("ANPA", 17), Description: c.Params.Get("Description"),
 		Document: c.Params.Get("PolicyDocument"), Version: "v1", Created: s.now(), Tags: t}
 	p.ARN = "arn:aws:iam::" + c.Caller.AccountID + ":policy" + policyPath + policyName
-	if err := checkIdentityPolicy(p.Document); err != nil {
+	if err := checkManagedPolicy(p.Document); err != nil {
 		return nil, err
 	}
 	for _, other := range s.policies.List(c.Caller.AccountID, "") {
@@ -108,10 +88,7 @@ func (s *Service) createPolicy(c *api.Call) (any, error) {
 				Message: fmt.Sprintf("A policy called %s already exists. Duplicate names are not allowed.", p.Name)}
 		}
 	}
-	if err := s.policies.Put(c.Caller.AccountID, "", p.ARN, p); err != nil {
-		return nil, fmt.Errorf("keep policy %s: %w", p.ARN, err)
-	}
-	return policyAnswer{s.policyXML(c.Caller.AccountID, p)}, nil
+	return policyAnswer{s.policyXML(c.Caller.AccountID, p)}, s.putPolicy(c.Caller.AccountID, p)
 }
 
 func (s *Service) getPolicy(c *api.Call) (any, error) {
@@ -122,47 +99,44 @@ func (s *Service) getPolicy(c *api.Call) (any, error) {
 	return policyAnswer{s.policyXML(c.Caller.AccountID, p)}, nil
 }
 
-func (s *Service) getPolicyVersion(c *api.Call) (any, error) {
-	p, err := s.findPolicy(c.Caller.AccountID, c.Params.Get("PolicyArn"))
-	if err != nil {
-		return nil, err
-	}
-	version := c.Params.Get("VersionId")
-	if version != p.Version || p.Document == "" {
-		return nil, api.NotFoundf("NoSuchEntity", "Policy %s version %s does not exist or is not attachable.", p.ARN, version)
-	}
-	var answer struct {
-		PolicyVersion struct {
-			Document         string
-			VersionId        string
-			IsDefaultVersion bool
-			CreateDate       timestamp
-		}
-	}
-	answer.PolicyVersion.Document = encodeDocument(p.Document)
-	answer.PolicyVersion.VersionId = p.Version
-	answer.PolicyVersion.IsDefaultVersion = true
-	answer.PolicyVersion.CreateDate = timestamp(p.Created)
-	return answer, nil
-}
-
 func (s *Service) deletePolicy(c *api.Call) (any, error) {
 	arn := c.Params.Get("PolicyArn")
-	if strings.HasPrefix(arn, awsPrefix) {
-		return nil, &api.Error{Code: "AccessDenied", HTTPStatus: 403,
-			Message: fmt.Sprintf("User: %s is not authorized to perform: iam:DeletePolicy on resource: policy %s", c.Caller.ARN, arn)}
-	}
-	p, err := s.findPolicy(c.Caller.AccountID, arn)
+	p, err := s.ownPolicy(c, arn)
 	if err != nil {
 		return nil, err
 	}
-	if s.policyXML(c.Caller.AccountID, p).AttachmentCount > 0 {
-		return nil, &api.Error{Code: "DeleteConflict", Message: "Cannot delete a policy attached to entities.", HTTPStatus: 409}
+	x := s.policyXML(c.Caller.AccountID, p)
+	conflict := ""
+	switch {
+	case x.AttachmentCount > 0 || x.PermissionsBoundaryUsageCount > 0:
+		conflict = "Cannot delete a policy attached to entities."
+	case len(p.versions()) > 1:
+		conflict = "This policy has more than one version. Before you delete a policy, you must delete the policy's versions. " +
+			"The default version is deleted with the policy."
+	}
+	if conflict != "" {
+		return nil, &api.Error{Code: "DeleteConflict", Message: conflict, HTTPStatus: 409}
 	}
 	if err := s.policies.Delete(c.Caller.AccountID, "", arn); err != nil {
 		return nil, fmt.Errorf("delete policy %s: %w", arn, err)
 	}
 	return nil, nil
+}
+
+// ownPolicy finds a policy that the account may change, which AWS's are not.
+func (s *Service) ownPolicy(c *api.Call, arn string) (Policy, error) {
+	if strings.HasPrefix(arn, awsPrefix) {
+		return Policy{}, &api.Error{Code: "AccessDenied", HTTPStatus: 403,
+			Message: fmt.Sprintf("User: %s is not authorized to perform: iam:%s on resource: policy %s", c.Caller.ARN, c.Operation, arn)}
+	}
+	return s.findPolicy(c.Caller.AccountID, arn)
+}
+
+func (s *Service) putPolicy(account string, p Policy) error {
+	if err := s.policies.Put(account, "", p.ARN, p); err != nil {
+		return fmt.Errorf("keep policy %s: %w", p.ARN, err)
+	}
+	return nil
 }
 
 func (s *Service) listPolicies(c *api.Call) (any, error) {

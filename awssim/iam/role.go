@@ -54,7 +54,7 @@ func (s *Service) putRole(r Role) error {
 
 func (s *Service) createRole(c *api.Call) (any, error) {
 	r := Role{Account: c.Caller.AccountID, ID: auth.NewID("AROA", 17), Created: s.now(),
-		Description: c.Params.Get("Description"), Boundary: c.Params.Get("PermissionsBoundary"), MaxSessionDuration: minSession}
+		Description: c.Params.Get("Description"), MaxSessionDuration: minSession}
 	var err error
 	if r.Name, err = name(c, "RoleName", maxRoleName); err != nil {
 		return nil, err
@@ -80,8 +80,8 @@ func (s *Service) createRole(c *api.Call) (any, error) {
 	if err := s.checkTrust(r.Trust); err != nil {
 		return nil, err
 	}
-	if r.Boundary != "" {
-		if _, err := s.findPolicy(r.Account, r.Boundary); err != nil {
+	if c.Params.Has("PermissionsBoundary") {
+		if r.Boundary, err = s.boundary(c); err != nil {
 			return nil, err
 		}
 	}

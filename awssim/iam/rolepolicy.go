@@ -1,9 +1,11 @@
 package iam
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
+	"unicode"
 
 	"kargo.dev/kargo/awssim/api"
 )
@@ -84,6 +86,13 @@ func (s *Service) putRolePolicy(c *api.Call) (any, error) {
 		r.Inline = map[string]string{}
 	}
 	r.Inline[policyName] = document
+	size := 0
+	for _, d := range r.Inline {
+		size += policySize(d)
+	}
+	if size > maxInline {
+		return nil, &api.Error{Code: "LimitExceeded", Message: fmt.Sprintf("Maximum policy size of %d bytes exceeded for role %s", maxInline, r.Name), HTTPStatus: 409}
+	}
 	return nil, s.putRole(r)
 }
 
@@ -150,13 +159,38 @@ func checkIdentityPolicy(document string) error {
 	if err != nil {
 		return err
 	}
-	for _, st := range doc.Statements {
-		switch {
-		case st.Principal != nil || st.NotPrincipal != nil:
-			return malformed("Policy document should not specify a principal.")
-		case len(st.Resource) == 0 && len(st.NotResource) == 0:
-			return malformed("Policy statement must contain resources.")
-		}
+	if err := doc.CheckIdentity(); err != nil {
+		return malformed(err.Error())
 	}
 	return nil
+}
+
+// checkManagedPolicy is checkIdentityPolicy with the size of a managed policy.
+func checkManagedPolicy(document string) error {
+	if err := checkIdentityPolicy(document); err != nil {
+		return err
+	}
+	if policySize(document) > maxManaged {
+		return &api.Error{Code: "LimitExceeded", Message: fmt.Sprintf("Cannot exceed quota for PolicySize: %d", maxManaged), HTTPStatus: 409}
+	}
+	return nil
+}
+
+// Quotas of the sizes of policies in characters,
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html.
+const (
+	maxManaged = 6144
+	maxInline  = 10240 // all of a role together
+	maxTrust   = 2048
+)
+
+// policySize is how long a policy is in AWS's count: without white space.
+func policySize(document string) int {
+	size := 0
+	for _, r := range document {
+		if !unicode.IsSpace(r) {
+			size++
+		}
+	}
+	return size
 }

@@ -49,6 +49,14 @@ func (s *Service) createServiceLinkedRole(c *api.Call) (any, error) {
 	return roleAnswer{r.full()}, nil
 }
 
+// ServiceLinkedRole tells the ARN of a service's own role, and whether it exists.
+func (s *Service) ServiceLinkedRole(account, service string) (arn string, exists bool) {
+	roleName := serviceLinkedRoles()[service]
+	r := Role{Account: account, Name: roleName, Path: "/aws-service-role/" + service + "/"}
+	_, exists = s.Role(account, roleName)
+	return r.ARN(), exists
+}
+
 // EnsureServiceLinkedRole makes a service's own role in an account, as AWS
 // services do at their first use.
 func (s *Service) EnsureServiceLinkedRole(account, service string) error {
@@ -69,7 +77,9 @@ func (s *Service) makeServiceLinkedRole(account, service, roleName string) (Role
 		Account: account, Name: roleName, Path: "/aws-service-role/" + service + "/", ID: auth.NewID("AROA", 17), Created: s.now(),
 		Trust:              `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"` + service + `"},"Action":"sts:AssumeRole"}]}`,
 		MaxSessionDuration: minSession,
-		Attached:           []string{"arn:aws:iam::aws:policy/aws-service-role/" + strings.TrimPrefix(base, "AWSServiceRoleFor") + "ServiceRolePolicy"},
+		Policies: Policies{
+			Attached: []string{"arn:aws:iam::aws:policy/aws-service-role/" + strings.TrimPrefix(base, "AWSServiceRoleFor") + "ServiceRolePolicy"},
+		},
 	}
 	return r, s.putRole(r)
 }

@@ -1,6 +1,7 @@
 package iam
 
 import (
+	"fmt"
 	"strings"
 
 	"kargo.dev/kargo/awssim/api"
@@ -13,6 +14,12 @@ func (s *Service) checkTrust(document string) error {
 	doc, err := parseDocument(document)
 	if err != nil {
 		return err
+	}
+	if policySize(document) > maxTrust {
+		return &api.Error{Code: "LimitExceeded", Message: fmt.Sprintf("Cannot exceed quota for ACLSizePerRole: %d", maxTrust), HTTPStatus: 409}
+	}
+	if err := doc.CheckKeys(); err != nil {
+		return malformed(err.Error())
 	}
 	for _, st := range doc.Statements {
 		switch {

@@ -18,13 +18,18 @@ type Role struct {
 	Description        string
 	Trust              string // the policy document, as it was given
 	MaxSessionDuration int    // seconds
-	Boundary           string // ARN of the permissions boundary
 	Tags               map[string]string
 	Created            time.Time
-	Attached           []string          // ARNs of managed policies, in order of attachment
-	Inline             map[string]string // policy documents by name
+	Policies
 	// Seeded marks the roles an account begins with.
 	Seeded bool
+}
+
+// Policies are what a role or user may do.
+type Policies struct {
+	Attached []string          // ARNs of managed policies, in order of attachment
+	Inline   map[string]string // policy documents by name
+	Boundary string            // ARN of the permissions boundary, "" if there is none
 }
 
 // ARN of the role.
@@ -39,6 +44,7 @@ type User struct {
 	Path    string
 	ID      string // AIDA...
 	Created time.Time
+	Policies
 }
 
 // ARN of the user.
@@ -51,10 +57,31 @@ type Policy struct {
 	Path        string
 	ID          string // ANPA...
 	Description string
-	Document    string
-	Version     string // v1
+	Document    string // of the default version
+	Version     string // the default one: v1
 	Created     time.Time
 	Tags        map[string]string
+	// Versions are all of a policy that has had more than one.
+	Versions []PolicyVersion
+}
+
+// PolicyVersion is a version of a managed policy.
+type PolicyVersion struct {
+	ID       string // v1
+	Document string
+	Created  time.Time
+}
+
+func (p Policy) versions() []PolicyVersion {
+	if len(p.Versions) > 0 {
+		return p.Versions
+	}
+	return []PolicyVersion{{ID: p.Version, Document: p.Document, Created: p.Created}}
+}
+
+func (p Policy) updated() time.Time {
+	versions := p.versions()
+	return versions[len(versions)-1].Created
 }
 
 // Provider is an OpenID Connect provider.

@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"os"
 	"regexp"
+	"slices"
 
+	"kargo.dev/kargo/awssim/iam"
 	"kargo.dev/kargo/awssim/policy"
 )
 
@@ -22,6 +24,9 @@ type Config struct {
 type Factory struct {
 	Account string `json:"account"` // one of Accounts
 	User    string `json:"user"`    // gets an access key; "kargo-factory" if empty
+	// Policies are what the user may do, by name. If there are none, it may assume the
+	// roles that are called kargo-factory in all accounts.
+	Policies map[string]json.RawMessage `json:"policies,omitempty"`
 }
 
 // AccountConfig is an account and the roles it begins with.
@@ -39,10 +44,18 @@ type RoleConfig struct {
 	Description string          `json:"description,omitempty"`
 	Trust       json.RawMessage `json:"trust"`              // the trust policy document
 	Policies    []string        `json:"policies,omitempty"` // ARNs of AWS managed policies
+	// Inline are policies of the role itself, by name.
+	Inline map[string]json.RawMessage `json:"inline,omitempty"`
+	// PermissionsBoundary is the ARN of an AWS managed policy.
+	PermissionsBoundary string `json:"permissionsBoundary,omitempty"`
 	// MaxSessionDuration in seconds; 3600 if zero.
 	MaxSessionDuration int               `json:"maxSessionDuration,omitempty"`
 	Tags               map[string]string `json:"tags,omitempty"`
 }
+
+// assumeFactoryRoles is what the factory's user may do by default.
+const assumeFactoryRoles = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["sts:AssumeRole","sts:TagSession","sts:SetSourceIdentity"],` +
+	`"Resource":"arn:aws:iam::*:role/kargo-factory"}]}`
 
 var (
 	accountID   = regexp.MustCompile(`^\d{12}$`)
@@ -74,6 +87,9 @@ func ParseConfig(raw []byte) (Config, error) {
 	}
 	if c.Factory.User == "" {
 		c.Factory.User = "kargo-factory"
+	}
+	if len(c.Factory.Policies) == 0 {
+		c.Factory.Policies = map[string]json.RawMessage{"assume-factory-roles": json.RawMessage(assumeFactoryRoles)}
 	}
 	return c, c.validate()
 }
@@ -116,8 +132,26 @@ func (r *RoleConfig) validate() error {
 	if _, err := policy.Parse(string(r.Trust)); err != nil {
 		return fmt.Errorf("role %s: trust: %w", r.Name, err)
 	}
+	for name, document := range r.Inline {
+		if _, err := policy.Parse(string(document)); err != nil {
+			return fmt.Errorf("role %s: policy %s: %w", r.Name, name, err)
+		}
+	}
 	if r.MaxSessionDuration != 0 && (r.MaxSessionDuration < 3600 || r.MaxSessionDuration > 43200) {
 		return fmt.Errorf("role %s: maxSessionDuration %d is not between 3600 and 43200", r.Name, r.MaxSessionDuration)
 	}
 	return nil
+}
+
+func (r *RoleConfig) policies() iam.Policies {
+	return iam.Policies{Attached: slices.Clone(r.Policies), Inline: texts(r.Inline), Boundary: r.PermissionsBoundary}
+}
+
+// texts are documents as they were written.
+func texts(documents map[string]json.RawMessage) map[string]string {
+	list := map[string]string{}
+	for name, d := range documents {
+		list[name] = string(d)
+	}
+	return list
 }

@@ -4,7 +4,6 @@ package org
 
 import (
 	"fmt"
-	"slices"
 
 	"kargo.dev/kargo/awssim/api"
 	"kargo.dev/kargo/awssim/auth"
@@ -15,6 +14,9 @@ import (
 // adminUser is the user whose access key is given to tests and people for an
 // account. The root user has none, as AWS advises.
 const adminUser = "admin"
+
+// administrator is the policy of the user admin.
+const administrator = "arn:aws:iam::aws:policy/AdministratorAccess"
 
 // Account of the organisation.
 type Account struct {
@@ -66,12 +68,12 @@ func (o *Organisation) Seed(c Config, service *iam.Service) error {
 		if err := o.accounts.Put(a.ID, "", a.ID, Account{ID: a.ID, Name: a.Name, Email: a.Email}); err != nil {
 			return fmt.Errorf("seed account %s: %w", a.ID, err)
 		}
-		if err := o.seedUser(service, a.ID, adminUser); err != nil {
+		if err := o.seedUser(service, a.ID, adminUser, iam.Policies{Attached: []string{administrator}}); err != nil {
 			return err
 		}
 		for _, r := range a.Roles {
 			role := iam.Role{Account: a.ID, Name: r.Name, Path: r.Path, Description: r.Description, Trust: string(r.Trust),
-				Attached: slices.Clone(r.Policies), MaxSessionDuration: r.MaxSessionDuration, Tags: r.Tags}
+				Policies: r.policies(), MaxSessionDuration: r.MaxSessionDuration, Tags: r.Tags}
 			if err := service.SeedRole(role); err != nil {
 				return err
 			}
@@ -80,11 +82,11 @@ func (o *Organisation) Seed(c Config, service *iam.Service) error {
 	if err := o.factory.Put("", "", "factory", c.Factory); err != nil {
 		return fmt.Errorf("seed the factory: %w", err)
 	}
-	return o.seedUser(service, c.Factory.Account, c.Factory.User)
+	return o.seedUser(service, c.Factory.Account, c.Factory.User, iam.Policies{Inline: texts(c.Factory.Policies)})
 }
 
-func (o *Organisation) seedUser(service *iam.Service, account, name string) error {
-	identity, err := service.SeedUser(account, name)
+func (o *Organisation) seedUser(service *iam.Service, account, name string, p iam.Policies) error {
+	identity, err := service.SeedUser(account, name, p)
 	if err != nil {
 		return err
 	}

@@ -39,7 +39,10 @@ func TestSeedIsStable(t *testing.T) {
 		clock := api.Clock{Now: time.Now}
 		keys := auth.NewKeys(s, clock)
 		o := org.New(s, keys)
-		service := iam.New(iam.Options{Store: s, Clock: clock, Keys: keys, Accounts: o})
+		service, err := iam.New(iam.Options{Store: s, Clock: clock, Keys: keys, Accounts: o})
+		if err != nil {
+			t.Fatal(err)
+		}
 		if err := o.Seed(c, service); err != nil {
 			t.Fatal(err)
 		}
@@ -73,6 +76,7 @@ func TestParseConfigRefuses(t *testing.T) {
 		"id twice":      {`{"accounts":[{"id":"000000000001","name":"abc"},{"id":"000000000001","name":"abd"}]}`, "twice"},
 		"name":          {`{"accounts":[{"id":"000000000001","name":"A"}]}`, "lower case"},
 		"factory":       {`{"factory":{"account":"000000000002"},"accounts":[{"id":"000000000001","name":"abc"}]}`, "factory.account"},
+		"policy":        {`{"accounts":[{"id":"000000000001","name":"abc","roles":[{"name":"r","trust":{"Statement":{"Effect":"Allow","Action":"*","Principal":"*"}},"inline":{"p":{}}}]}]}`, "policy p"},
 		"trust":         {`{"accounts":[{"id":"000000000001","name":"abc","roles":[{"name":"r","trust":{}}]}]}`, "trust"},
 	}
 	for name, tc := range cases {

@@ -20,10 +20,15 @@ func (d Decision) String() string {
 	return [...]string{"implicit deny", "allow", "deny"}[d]
 }
 
+// Name is AWS's word for the decision, in its policy simulator.
+func (d Decision) Name() string {
+	return [...]string{"implicitDeny", "allowed", "explicitDeny"}[d]
+}
+
 // Caller is who asks.
 type Caller struct {
 	Account string
-	// ARNs are all names of the caller: a role session's own ARN and its role's.
+	// ARNs are all names of the caller: its own first, then that of a session's role.
 	ARNs []string
 	// Service is set instead if an AWS service asks: eks.amazonaws.com.
 	Service string
@@ -59,6 +64,29 @@ func Evaluate(documents []*Document, r Request) Decision {
 		}
 	}
 	return decision
+}
+
+// GrantTo tells whether a resource's policy allows a request of its own account by
+// naming the caller, so that the caller's own policies need not allow it. Naming the
+// account as a whole only leaves it to them.
+func (d *Document) GrantTo(r Request) Grant {
+	grant := NotGranted
+	for i := range d.Statements {
+		s := &d.Statements[i]
+		if !s.Allow || s.Principal == nil || !s.applies(r, d.Version == "2012-10-17") {
+			continue
+		}
+		for i, arn := range r.Caller.ARNs {
+			switch {
+			case !slices.Contains(s.Principal.AWS, arn):
+			case i == 0: // its own ARN; a session's role follows
+				return GrantedToCaller
+			default:
+				grant = GrantedToRole
+			}
+		}
+	}
+	return grant
 }
 
 func (s *Statement) applies(r Request, variables bool) bool {

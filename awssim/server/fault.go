@@ -170,7 +170,7 @@ func injected(r Rule, p api.Protocol, c *api.Call) *api.Error {
 	case faultThrottle:
 		e = throttled(p, c.Service)
 	case faultAccessDenied:
-		e = accessDenied(p, c)
+		e = accessDenied(p, fmt.Sprintf("User: %s is not authorized to perform: %s:%s", c.Caller.ARN, c.Service, c.Operation))
 	case faultQuota:
 		e = overQuota(p, c)
 	default:
@@ -201,20 +201,6 @@ func throttled(p api.Protocol, service string) *api.Error {
 		return api.Errorf("ThrottledException", "Rate exceeded")
 	}
 	return &api.Error{Code: "ThrottlingException", Message: "Rate exceeded", HTTPStatus: http.StatusTooManyRequests}
-}
-
-func accessDenied(p api.Protocol, c *api.Call) *api.Error {
-	message := fmt.Sprintf("User: %s is not authorized to perform: %s:%s", c.Caller.ARN, c.Service, c.Operation)
-	switch p {
-	case api.EC2Query:
-		return &api.Error{Code: "UnauthorizedOperation", Message: "You are not authorized to perform this operation. " + message, HTTPStatus: http.StatusForbidden}
-	case api.Query:
-		return &api.Error{Code: "AccessDenied", Message: message, HTTPStatus: http.StatusForbidden}
-	case api.JSON11:
-		return api.Errorf("AccessDeniedException", "%s", message)
-	case api.RESTJSON:
-	}
-	return &api.Error{Code: "AccessDeniedException", Message: message, HTTPStatus: http.StatusForbidden}
 }
 
 func overQuota(p api.Protocol, c *api.Call) *api.Error {

@@ -11,6 +11,9 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"kargo.dev/kargo/awssim/authz"
+	"kargo.dev/kargo/awssim/policy"
 )
 
 const (
@@ -38,7 +41,12 @@ type Entry struct {
 	RequestID  string         `json:"requestId"`
 	Fault      string         `json:"fault,omitempty"`      // the kind that was injected
 	Violations int            `json:"violations,omitempty"` // how many things of other accounts it named
+	authz.Record
 }
+
+// Requests are the permissions that the call needed, to be decided on with other
+// policies than those that were in force.
+func (e Entry) Requests() []policy.Request { return e.Record.Requests(e.Account, e.Region, e.Time) }
 
 // entry describes the exchange.
 func (x *exchange) entry(a answer, took time.Duration) Entry {
@@ -46,6 +54,7 @@ func (x *exchange) entry(a answer, took time.Duration) Entry {
 		Time: x.call.Now.UTC(), Service: x.call.Service, Operation: x.call.Operation, Account: x.call.Caller.AccountID,
 		Region: x.call.Region, Caller: x.call.Caller.ARN, Status: a.status, Code: a.code, Ms: took.Milliseconds(),
 		Params: redacted(&x.call), RequestID: x.call.ID, Fault: x.fault, Violations: x.violations,
+		Record: x.authz,
 	}
 	if a.lost {
 		e.Status = 0

@@ -13,6 +13,7 @@ import (
 	"io"
 	"log/slog"
 	"maps"
+	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -21,6 +22,7 @@ import (
 
 	"kargo.dev/kargo/awssim/api"
 	"kargo.dev/kargo/awssim/auth"
+	"kargo.dev/kargo/awssim/authz"
 	"kargo.dev/kargo/awssim/org"
 	"kargo.dev/kargo/awssim/store"
 )
@@ -37,6 +39,8 @@ type Options struct {
 	Store    *store.Store
 	Services []api.Service
 	Auth     *auth.Authenticator
+	// Authorizer decides on every call before it is handled.
+	Authorizer *authz.Authorizer
 	// Organisation is what the simulator's own endpoints tell of.
 	Organisation *org.Organisation
 	Clock        api.Clock
@@ -52,6 +56,7 @@ type Options struct {
 type Server struct {
 	services map[string]*service
 	auth     *auth.Authenticator
+	authz    *authz.Authorizer
 	org      *org.Organisation
 	clock    api.Clock
 	log      *slog.Logger
@@ -67,7 +72,7 @@ type Server struct {
 // New returns a server. Close it to end held requests and the call log.
 func New(o Options) (*Server, error) {
 	s := &Server{
-		services: map[string]*service{}, auth: o.Auth, org: o.Organisation, clock: o.Clock, log: o.Log,
+		services: map[string]*service{}, auth: o.Auth, authz: o.Authorizer, org: o.Organisation, clock: o.Clock, log: o.Log,
 		faults: newFaults(), border: newBorder(o.Store), done: make(chan struct{}), started: o.Clock.Now(),
 	}
 	if s.log == nil {
@@ -110,7 +115,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	began := time.Now()
 	x := &exchange{server: s, request: r, body: body}
-	x.call.ID, x.call.Now = requestID(), s.clock.Now()
+	x.call.ID, x.call.Now, x.call.UserAgent = requestID(), s.clock.Now(), r.UserAgent()
+	x.call.SourceIP, _, _ = net.SplitHostPort(r.RemoteAddr)
 	answer := x.run()
 	s.calls.record(x.entry(answer, time.Since(began)))
 	if answer.lost {
@@ -133,6 +139,7 @@ type exchange struct {
 	call       api.Call
 	fault      string // the kind of fault that was injected
 	violations int    // how many foreign things the call names
+	authz      authz.Record
 }
 
 // run does what a request asks for.
@@ -154,6 +161,9 @@ func (x *exchange) run() answer {
 		return x.fail(routeErr)
 	}
 	x.violations = s.border.check(&x.call, s.calls.next())
+	if err := x.authorize(); err != nil {
+		return x.fail(err)
+	}
 	return x.withFaults()
 }
 

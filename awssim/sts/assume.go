@@ -111,7 +111,11 @@ func parseAssumption(c *api.Call) (*assumption, error) {
 		a.duration = n
 	}
 	if v := p.Get("Policy"); v != "" {
-		if _, err := policy.Parse(v); err != nil {
+		doc, err := policy.Parse(v)
+		if err == nil {
+			err = doc.CheckIdentity()
+		}
+		if err != nil {
 			return nil, api.Errorf("MalformedPolicyDocument", "%s", err.Error())
 		}
 		a.policies = append(a.policies, v)
@@ -144,37 +148,48 @@ func (a *assumption) inherit(caller auth.Key) error {
 	return nil
 }
 
-// checkTrust asks the role's trust policy for all that the call does.
+// actions are what an AssumeRole call does.
+func actions(c *api.Call) []string {
+	list := []string{"sts:AssumeRole"}
+	if c.Params.Has("Tags.member.1.Key") {
+		list = append(list, "sts:TagSession")
+	}
+	if c.Params.Get("SourceIdentity") != "" {
+		list = append(list, "sts:SetSourceIdentity")
+	}
+	return list
+}
+
+// checkTrust asks the role's trust policy for all that the call does. What the
+// caller's own policies say was asked before (see Permissions).
 func (s *Service) checkTrust(c *api.Call, a *assumption, role iam.Role, caller auth.Key) error {
-	trust, err := policy.Parse(role.Trust)
+	trust, err := s.trust.Parse(role.Trust)
 	if err != nil {
 		return fmt.Errorf("trust policy of %s: %w", role.ARN(), err)
 	}
-	actions := []string{"sts:AssumeRole"}
-	if c.Params.Has("Tags.member.1.Key") {
-		actions = append(actions, "sts:TagSession")
-	}
-	if c.Params.Get("SourceIdentity") != "" {
-		actions = append(actions, "sts:SetSourceIdentity")
-	}
-	principal := c.Caller.ARN
-	arns := []string{c.Caller.ARN}
-	if caller.RoleARN != "" {
-		principal = caller.RoleARN
-		arns = append(arns, caller.RoleARN)
-	}
-	request := policy.Request{
-		Resource: role.ARN(),
-		Caller:   policy.Caller{Account: c.Caller.AccountID, ARNs: arns},
-		Context:  trustContext(c, a, principal, caller),
-	}
-	for _, action := range actions {
+	request := trustRequest(c, a, role, caller)
+	for _, action := range actions(c) {
 		request.Action = action
 		if policy.Evaluate([]*policy.Document{trust}, request) != policy.Allow {
 			return unauthorized(c, action, a.roleARN)
 		}
 	}
 	return nil
+}
+
+// trustRequest is what a trust policy is asked, but for the action.
+func trustRequest(c *api.Call, a *assumption, role iam.Role, caller auth.Key) policy.Request {
+	principal := c.Caller.ARN
+	arns := []string{c.Caller.ARN}
+	if caller.RoleARN != "" {
+		principal = caller.RoleARN
+		arns = append(arns, caller.RoleARN)
+	}
+	return policy.Request{
+		Resource: role.ARN(),
+		Caller:   policy.Caller{Account: c.Caller.AccountID, ARNs: arns},
+		Context:  trustContext(c, a, principal, caller),
+	}
 }
 
 // trustContext are the condition keys of an AssumeRole call. See
@@ -187,6 +202,8 @@ func trustContext(c *api.Call, a *assumption, principal string, caller auth.Key)
 		"aws:currenttime":      {c.Now.UTC().Format(time.RFC3339)},
 		"aws:epochtime":        {strconv.FormatInt(c.Now.Unix(), 10)},
 		"aws:requestedregion":  {c.Region},
+		"aws:securetransport":  {"true"},
+		"aws:sourceip":         {c.SourceIP},
 		"sts:rolesessionname":  {a.session},
 	}
 	if _, user, ok := strings.Cut(c.Caller.ARN, ":user/"); ok {
@@ -197,6 +214,12 @@ func trustContext(c *api.Call, a *assumption, principal string, caller auth.Key)
 	}
 	if a.externalID != "" {
 		keys["sts:externalid"] = []string{a.externalID}
+	}
+	if len(a.transitive) > 0 {
+		keys["sts:transitivetagkeys"] = a.transitive
+	}
+	if caller.SourceIdentity != "" {
+		keys["aws:sourceidentity"] = []string{caller.SourceIdentity}
 	}
 	if a.sourceIdentity != "" {
 		keys["sts:sourceidentity"] = []string{a.sourceIdentity}

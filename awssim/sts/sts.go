@@ -9,6 +9,7 @@ import (
 	"kargo.dev/kargo/awssim/api"
 	"kargo.dev/kargo/awssim/auth"
 	"kargo.dev/kargo/awssim/iam"
+	"kargo.dev/kargo/awssim/policy"
 )
 
 // Roles is what STS reads of IAM.
@@ -28,6 +29,7 @@ type Service struct {
 	keys  *auth.Keys
 	roles Roles
 	now   func() time.Time
+	trust policy.Cache
 }
 
 // New returns the service.
