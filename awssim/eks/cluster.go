@@ -7,11 +7,8 @@ import (
 	"strings"
 
 	"kargo.dev/kargo/awssim/api"
+	"kargo.dev/kargo/awssim/quota"
 )
-
-// maxClusters is EKS's quota of clusters per account and region,
-// https://docs.aws.amazon.com/eks/latest/userguide/service-quotas.html.
-const maxClusters = 100
 
 // cluster is the record of a cluster: what EKS tells of it, and how it is made.
 type cluster struct {
@@ -125,8 +122,8 @@ func (s *Service) createCluster(ctx context.Context, c *api.Call) (any, error) {
 		}
 		return nil, inUse("Cluster already exists with name: %s", in.Name)
 	}
-	if len(s.clusters.List(account, c.Region)) >= maxClusters {
-		return nil, api.Errorf(codeLimit, "Cluster limit exceeded for account: %d clusters in %s.", maxClusters, c.Region)
+	if limit := s.quotas.Limit(account, c.Region, quota.Clusters); len(s.clusters.List(account, c.Region)) >= limit {
+		return nil, api.Errorf(codeLimit, "Cluster limit exceeded for account: %d clusters in %s.", limit, c.Region)
 	}
 	version, err := s.checkCreateCluster(c, &in)
 	if err != nil {

@@ -2,7 +2,6 @@ package eks
 
 import (
 	"errors"
-	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -10,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"kargo.dev/kargo/awssim/api"
+	"kargo.dev/kargo/awssim/quota"
 )
 
 func TestClusterLife(t *testing.T) {
@@ -164,11 +164,11 @@ func TestCreateClusterIsIdempotent(t *testing.T) {
 
 func TestClusterQuota(t *testing.T) {
 	m := newSim(t)
-	for i := range maxClusters {
-		name := fmt.Sprintf("c%d", i)
-		if err := m.clusters.Put(account, region, name, cluster{Cluster: Cluster{Name: name}}); err != nil {
-			t.Fatal(err)
-		}
+	if err := m.quotas.Set(quota.Setting{Account: account, Code: quota.Clusters, Value: 1}); err != nil {
+		t.Fatal(err)
+	}
+	if err := m.clusters.Put(account, region, "c1", cluster{Cluster: Cluster{Name: "c1"}}); err != nil {
+		t.Fatal(err)
 	}
 	if _, err := m.try("CreateCluster", clusterBody(), nil, nil); code(err) != "ResourceLimitExceededException" {
 		t.Errorf("one cluster too many: %v", err)

@@ -10,13 +10,7 @@ import (
 	"time"
 
 	"kargo.dev/kargo/awssim/api"
-)
-
-const (
-	// maxNodegroups is EKS's quota of node groups per cluster.
-	maxNodegroups = 30
-	// maxNodes is EKS's quota of nodes per node group.
-	maxNodes = 450
+	"kargo.dev/kargo/awssim/quota"
 )
 
 // nodegroup is the record of a node group: what EKS tells of it, and its nodes.
@@ -147,8 +141,8 @@ func (s *Service) createNodegroup(ctx context.Context, c *api.Call) (any, error)
 	if rec, err = s.liveCluster(c); err != nil {
 		return nil, err
 	}
-	if len(s.nodegroupsOf(rec)) >= maxNodegroups {
-		return nil, api.Errorf(codeLimit, "Nodegroup limit exceeded for cluster %s: %d.", rec.Cluster.Name, maxNodegroups)
+	if limit := s.quotas.Limit(rec.Account, rec.Region, quota.NodeGroupsPerCluster); len(s.nodegroupsOf(rec)) >= limit {
+		return nil, api.Errorf(codeLimit, "Nodegroup limit exceeded for cluster %s: %d.", rec.Cluster.Name, limit)
 	}
 	n, err := s.newNodegroup(rec, c, in)
 	if err != nil {
@@ -190,7 +184,7 @@ func (s *Service) newNodegroup(rec *cluster, c *api.Call, in createNodegroupInpu
 			return nil, invalidParameter("Subnet %s is not in the VPC %s of the cluster.", p.ID, rec.Cluster.ResourcesVPCConfig.VPCID)
 		}
 	}
-	scaling, err := in.ScalingConfig.onto(ScalingConfig{MinSize: 1, MaxSize: 2, DesiredSize: 2})
+	scaling, err := in.ScalingConfig.onto(ScalingConfig{MinSize: 1, MaxSize: 2, DesiredSize: 2}, s.quotas.Limit(rec.Account, rec.Region, quota.NodesPerNodeGroup))
 	if err != nil {
 		return nil, err
 	}

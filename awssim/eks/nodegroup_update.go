@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"kargo.dev/kargo/awssim/api"
+	"kargo.dev/kargo/awssim/quota"
 )
 
 // scalingConfigInput may leave sizes out.
@@ -18,8 +19,8 @@ type scalingConfigInput struct {
 	DesiredSize *int `json:"desiredSize"`
 }
 
-// onto is the configuration after the request, checked.
-func (in scalingConfigInput) onto(sc ScalingConfig) (ScalingConfig, error) {
+// onto is the configuration after the request, checked; most is the quota of nodes.
+func (in scalingConfigInput) onto(sc ScalingConfig, most int) (ScalingConfig, error) {
 	if in.MinSize != nil {
 		sc.MinSize = *in.MinSize
 	}
@@ -45,8 +46,8 @@ func (in scalingConfigInput) onto(sc ScalingConfig) (ScalingConfig, error) {
 		return sc, invalidParameter("Maximum capacity %d can't be less than desired size %d", sc.MaxSize, sc.DesiredSize)
 	case sc.DesiredSize < sc.MinSize:
 		return sc, invalidParameter("Minimum capacity %d can't be greater than desired size %d", sc.MinSize, sc.DesiredSize)
-	case sc.MaxSize > maxNodes:
-		return sc, api.Errorf(codeLimit, "A node group can have at most %d nodes.", maxNodes)
+	case sc.MaxSize > most:
+		return sc, api.Errorf(codeLimit, "A node group can have at most %d nodes.", most)
 	}
 	return sc, nil
 }
@@ -116,15 +117,15 @@ func (s *Service) updateNodegroupConfig(ctx context.Context, c *api.Call) (any, 
 	}
 	return s.changeNodegroup(ctx, c, in.ClientRequestToken, configUpdate, func(_ string, n *nodegroup) ([]UpdateParam, nodegroupUpdate, error) {
 		version, release := n.goal()
-		params, err := in.onto(&n.Nodegroup)
+		params, err := in.onto(&n.Nodegroup, s.quotas.Limit(c.Caller.AccountID, c.Region, quota.NodesPerNodeGroup))
 		return params, nodegroupUpdate{Version: version, Release: release}, err
 	})
 }
 
 // onto changes a node group as asked for, and tells what changes.
-func (in updateNodegroupConfigInput) onto(n *Nodegroup) (params []UpdateParam, err error) {
+func (in updateNodegroupConfigInput) onto(n *Nodegroup, most int) (params []UpdateParam, err error) {
 	if in.ScalingConfig != nil {
-		if n.ScalingConfig, err = in.ScalingConfig.onto(n.ScalingConfig); err != nil {
+		if n.ScalingConfig, err = in.ScalingConfig.onto(n.ScalingConfig, most); err != nil {
 			return nil, err
 		}
 		params = append(params,

@@ -12,12 +12,14 @@ package eks
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
 	"sync"
 	"time"
 
 	"kargo.dev/kargo/awssim/api"
+	"kargo.dev/kargo/awssim/quota"
 	"kargo.dev/kargo/awssim/store"
 )
 
@@ -42,6 +44,7 @@ type Options struct {
 // Service is the simulated EKS. It is safe for concurrent use.
 type Service struct {
 	clock      api.Clock
+	quotas     *quota.Book
 	plane      DataPlane
 	network    Network
 	instances  Instances
@@ -75,8 +78,12 @@ func New(o Options) (*Service, error) {
 	if o.Log == nil {
 		o.Log = slog.Default()
 	}
+	limits, err := quota.Open(o.Store, o.Clock)
+	if err != nil {
+		return nil, fmt.Errorf("eks: %w", err)
+	}
 	return &Service{
-		clock: o.Clock, plane: o.DataPlane, network: o.Network, instances: o.Instances,
+		clock: o.Clock, quotas: limits, plane: o.DataPlane, network: o.Network, instances: o.Instances,
 		groups: o.Groups, principals: o.Principals, log: o.Log,
 		clusters:     store.NewTable[cluster](o.Store, "eks-clusters"),
 		nodegroups:   store.NewTable[nodegroup](o.Store, "eks-nodegroups"),
