@@ -204,6 +204,7 @@ func paginate[T any](r *request, list []T, id func(*T) string, smallest int) (pa
 type anyKind interface {
 	typeName() string
 	owns(id string) bool
+	look(sc scope, id string) (v any, tags Tags, ok bool)
 	editTags(sc scope, id string, edit func(Tags) (Tags, error)) error
 	eachTags(sc scope, yield func(id string, tags Tags))
 	apply(sc scope, id, to string) (known bool, err error)
