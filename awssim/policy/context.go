@@ -21,11 +21,13 @@ func (c Context) RequestTags(tags map[string]string) {
 	c.Set("aws:TagKeys", slices.Sorted(maps.Keys(tags))...)
 }
 
-// ResourceTags sets the keys of tags that a resource has, AWS's general ones and
-// those of the service.
+// ResourceTags sets the keys of tags that a resource has: AWS's general ones, and
+// those of the service if it has its own.
 func (c Context) ResourceTags(service string, tags map[string]string) {
 	for key, value := range tags {
 		c["aws:ResourceTag/"+key] = []string{value}
-		c[service+":ResourceTag/"+key] = []string{value}
+		if service != "" {
+			c[service+":ResourceTag/"+key] = []string{value}
+		}
 	}
 }
