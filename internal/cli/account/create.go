@@ -3,7 +3,6 @@ package account
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/netip"
 	"regexp"
@@ -111,28 +110,14 @@ func (o *CreateOptions) Run(ctx context.Context) error {
 		return err
 	}
 	a := o.account()
-	var opts []client.CreateOption
-	if o.DryRun {
-		opts = append(opts, client.DryRunAll)
-	}
-	if err := c.Create(ctx, a, opts...); err != nil {
+	if err := command.Create(ctx, c, a, o.DryRun); err != nil {
 		return o.createError(ctx, c, err)
 	}
-	if o.Output.Human() {
-		command.Report(o.IO.Out, "account", o.Name, "created", o.DryRun)
-	} else if err := o.Output.PrintObject(o.IO.Out, c.Scheme(), a); err != nil {
+	if err := o.Output.Created(o.IO.Out, c.Scheme(), "account", a, o.DryRun); err != nil || o.DryRun {
 		return err
 	}
-	if o.DryRun {
-		return nil
-	}
-	judge := progress.Judge{Client: c, Clock: o.Clock}
-	err = judge.Wait(ctx, "account", &v1alpha1.AccountList{}, a, v1alpha1.ConditionReady)
-	var refused *progress.RefusedError
-	if errors.As(err, &refused) {
-		return command.WithHint(err, "the account's object stays: mend the cause, or remove it with `kubectl delete account %s -n %s`", o.Name, o.Team)
-	}
-	return err
+	judge := progress.Judge{Client: c, Clock: o.Clock, Hint: fmt.Sprintf("the account's object stays: mend the cause, or remove it with `kubectl delete account %s -n %s`", o.Name, o.Team)}
+	return judge.Wait(ctx, "account", &v1alpha1.AccountList{}, a, v1alpha1.ConditionReady)
 }
 
 func (o *CreateOptions) createError(ctx context.Context, c client.Client, err error) error {

@@ -17,7 +17,6 @@ import (
 	"kargo.dev/kargo/internal/cli/catalogue"
 	"kargo.dev/kargo/internal/cli/change"
 	"kargo.dev/kargo/internal/cli/command"
-	"kargo.dev/kargo/internal/cli/names"
 	"kargo.dev/kargo/internal/cli/progress"
 )
 
@@ -28,12 +27,7 @@ type AdoptOptions struct {
 	Client func() (client.WithWatch, error)
 	Config func() (*rest.Config, error)
 
-	Name    string
-	Team    string
-	Account string
-	Flavor  string
-	Release string
-	Branch  string
+	Target
 	Timeout time.Duration
 	DryRun  bool
 }
@@ -65,29 +59,19 @@ This takes an administrator of the factory.`,
 		Example: `  kargoctl adopt cluster shop-prod --team shop --account shop-prod --dry-run`,
 		Args:    command.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			opts.Name = args[0]
-			team, err := teamOf(opts.Team, f.Namespace())
-			if err != nil {
+			if err := opts.take(args[0], f.Namespace()); err != nil {
 				return err
 			}
-			opts.Team = team
 			if runF != nil {
 				return runF(opts)
 			}
 			return opts.Run(cmd.Context())
 		},
 	}
+	opts.addFlags(cmd, f)
 	flags := cmd.Flags()
-	flags.StringVar(&opts.Team, "team", "", "team that owns the cluster (or -n)")
-	flags.StringVar(&opts.Account, "account", "", "account of the team that the cluster runs in")
-	flags.StringVar(&opts.Flavor, "flavor", catalogue.DefaultFlavor, "kind of cluster it becomes")
-	flags.StringVar(&opts.Release, "release", "", "release of the fleet repository it is made of from now on")
-	flags.StringVar(&opts.Branch, "branch", "", "branch of the fleet repository it follows instead of a release (default main)")
 	flags.DurationVar(&opts.Timeout, "timeout", adoptTimeout, "how long the manager may take; then the exit code is 3")
 	flags.BoolVar(&opts.DryRun, "dry-run", false, "show what changes, but change nothing")
-	command.CompleteFlag(cmd, "team", names.Complete(f, names.Teams, nil, 0))
-	command.CompleteFlag(cmd, "account", names.Complete(f, names.Accounts, &opts.Team, 0))
-	command.CompleteFlag(cmd, "flavor", names.Complete(f, names.Flavors, nil, 0))
 	cmd.ValidArgsFunction = cobra.NoFileCompletions
 	return cmd
 }
@@ -155,11 +139,7 @@ func (o *AdoptOptions) create(ctx context.Context, c client.WithWatch, cfg *rest
 	if err := o.showChanges(ctx, c, bare, w, account, offer); err != nil {
 		return nil, err
 	}
-	var opts []client.CreateOption
-	if o.DryRun {
-		opts = append(opts, client.DryRunAll)
-	}
-	if err := c.Create(ctx, w, opts...); err != nil {
+	if err := command.Create(ctx, c, w, o.DryRun); err != nil {
 		return nil, fmt.Errorf("cannot create cluster %s/%s: %w", w.Namespace, w.Name, err)
 	}
 	if o.DryRun {

@@ -14,7 +14,6 @@ import (
 	"helm.sh/helm/v4/pkg/storage"
 	"helm.sh/helm/v4/pkg/storage/driver"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
@@ -25,7 +24,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"kargo.dev/kargo/api/v1alpha1"
-	"kargo.dev/kargo/internal/cli/catalogue"
 	"kargo.dev/kargo/internal/cli/command"
 	"kargo.dev/kargo/internal/delivery"
 	"kargo.dev/kargo/internal/settings"
@@ -134,20 +132,8 @@ func (o *AdoptOptions) workloadCluster(b *bareCluster) (*v1alpha1.WorkloadCluste
 			removeAll(own, settings.Split(field.Path))
 		}
 	}
-	w := &v1alpha1.WorkloadCluster{
-		TypeMeta: metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "WorkloadCluster"},
-		ObjectMeta: metav1.ObjectMeta{Namespace: o.Team, Name: o.Name, Annotations: map[string]string{
-			v1alpha1.AnnotationAdopt: "true",
-			annotationRelease:        b.key.String(),
-		}},
-		Spec: v1alpha1.WorkloadClusterSpec{
-			AccountRef: v1alpha1.AccountReference{Name: o.Account},
-			Flavor:     o.Flavor, Release: o.Release, Branch: o.Branch,
-		},
-	}
-	if w.Spec.Release == "" && w.Spec.Branch == "" {
-		w.Spec.Branch = catalogue.DefaultBranch
-	}
+	w := o.cluster()
+	w.Annotations = map[string]string{v1alpha1.AnnotationAdopt: "true", annotationRelease: b.key.String()}
 	w.Spec.KubernetesVersion, _ = all["kubernetesVersion"].(string)
 	if protected, ok := all["deletionProtection"].(bool); ok {
 		w.Spec.DeletionProtection = &protected

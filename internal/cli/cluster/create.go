@@ -1,9 +1,7 @@
 package cluster
 
 import (
-	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -31,12 +29,7 @@ type CreateOptions struct {
 	Client func() (client.WithWatch, error)
 	Output *command.Output
 
-	Name               string
-	Team               string
-	Account            string
-	Flavor             string
-	Release            string
-	Branch             string
+	Target
 	KubernetesVersion  string
 	Set                []string
 	Unset              []string
@@ -67,27 +60,20 @@ takes a setting back.`,
   kargoctl create cluster shop-prod --team shop --kubernetes-version 1.35 --wait`,
 		Args: command.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			opts.Name = args[0]
 			for _, name := range []string{"account", "flavor", "release", "branch", "kubernetes-version", "set", "deletion-protection"} {
 				opts.Given[name] = cmd.Flags().Changed(name)
 			}
-			team, err := teamOf(opts.Team, f.Namespace())
-			if err != nil {
+			if err := opts.take(args[0], f.Namespace()); err != nil {
 				return err
 			}
-			opts.Team = team
 			if runF != nil {
 				return runF(opts)
 			}
 			return opts.Run(cmd.Context())
 		},
 	}
+	opts.addFlags(cmd, f)
 	flags := cmd.Flags()
-	flags.StringVar(&opts.Team, "team", "", "team that owns the cluster (or -n)")
-	flags.StringVar(&opts.Account, "account", "", "account of the team that the cluster runs in")
-	flags.StringVar(&opts.Flavor, "flavor", catalogue.DefaultFlavor, "kind of cluster: a folder under flavors/ of the fleet repository")
-	flags.StringVar(&opts.Release, "release", "", "release of the fleet repository the cluster is made of")
-	flags.StringVar(&opts.Branch, "branch", "", "branch of the fleet repository to follow instead of a release (default main)")
 	flags.StringVar(&opts.KubernetesVersion, "kubernetes-version", "", "Kubernetes minor version, such as 1.35 (default: the flavor's)")
 	flags.StringArrayVar(&opts.Set, "set", nil, "setting of the cluster as KEY=VALUE, repeatable")
 	flags.StringArrayVar(&opts.Unset, "unset", nil, "setting of the cluster to take back, repeatable: what its flavor says holds again")
@@ -96,22 +82,8 @@ takes a setting back.`,
 	flags.DurationVar(&opts.Timeout, "timeout", DefaultTimeout, "how long --wait waits; then the exit code is 3")
 	flags.BoolVar(&opts.DryRun, "dry-run", false, "let the management cluster judge, but change nothing")
 	opts.Output.AddFlags(cmd)
-	command.CompleteFlag(cmd, "team", names.Complete(f, names.Teams, nil, 0))
-	command.CompleteFlag(cmd, "account", names.Complete(f, names.Accounts, &opts.Team, 0))
-	command.CompleteFlag(cmd, "flavor", names.Complete(f, names.Flavors, nil, 0))
 	cmd.ValidArgsFunction = names.Complete(f, names.Clusters, &opts.Team, 1)
 	return cmd
-}
-
-// teamOf is the team that --team and -n name.
-func teamOf(team, namespace string) (string, error) {
-	switch {
-	case team == "" && namespace == "":
-		return "", command.Usagef("whose cluster is it? Give --team TEAM")
-	case team != "" && namespace != "" && team != namespace:
-		return "", command.Usagef("--team %s and -n %s contradict each other: a team's clusters live in the namespace of its name", team, namespace)
-	}
-	return cmp.Or(team, namespace), nil
 }
 
 // Run creates or changes the cluster.
@@ -156,12 +128,8 @@ func (o *CreateOptions) Run(ctx context.Context) error {
 
 // verdict stays to hear whether the manager accepts, or until the cluster is ready.
 func (o *CreateOptions) verdict(ctx context.Context, c client.WithWatch, w *v1alpha1.WorkloadCluster, outcome string) error {
-	judge := progress.Judge{Client: c, Clock: o.Clock}
+	judge := progress.Judge{Client: c, Clock: o.Clock, Hint: o.hint(outcome)}
 	err := judge.Wait(ctx, "cluster", &v1alpha1.WorkloadClusterList{}, w, v1alpha1.ConditionResolved)
-	var refused *progress.RefusedError
-	if errors.As(err, &refused) {
-		return o.refused(err, outcome)
-	}
 	if err != nil || !o.Wait {
 		return err
 	}
@@ -180,9 +148,10 @@ func (o *CreateOptions) verdict(ctx context.Context, c client.WithWatch, w *v1al
 	return nil
 }
 
-func (o *CreateOptions) refused(err error, outcome string) error {
+// hint says what to do when the manager refuses.
+func (o *CreateOptions) hint(outcome string) string {
 	if outcome == created {
-		return command.WithHint(err, "the cluster's object stays and nothing is built: mend it with the same command, or remove it with `kargoctl delete cluster %s -n %s --confirm %s`", o.Name, o.Team, o.Name)
+		return fmt.Sprintf("the cluster's object stays and nothing is built: mend it with the same command, or remove it with `kargoctl delete cluster %s -n %s --confirm %s`", o.Name, o.Team, o.Name)
 	}
-	return command.WithHint(err, "the cluster stays as it was: mend it with the same command; see `kargoctl describe cluster %s -n %s`", o.Name, o.Team)
+	return fmt.Sprintf("the cluster stays as it was: mend it with the same command; see `kargoctl describe cluster %s -n %s`", o.Name, o.Team)
 }

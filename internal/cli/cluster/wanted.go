@@ -6,7 +6,6 @@ import (
 	"regexp"
 	"strings"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"kargo.dev/kargo/api/v1alpha1"
@@ -76,24 +75,12 @@ func (o *CreateOptions) wanted(ctx context.Context, c client.Client, existing *v
 }
 
 func (o *CreateOptions) fresh(offer *catalogue.Catalogue) *v1alpha1.WorkloadCluster {
-	w := &v1alpha1.WorkloadCluster{
-		TypeMeta:   metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "WorkloadCluster"},
-		ObjectMeta: metav1.ObjectMeta{Namespace: o.Team, Name: o.Name},
-		Spec: v1alpha1.WorkloadClusterSpec{
-			AccountRef:         v1alpha1.AccountReference{Name: o.Account},
-			Flavor:             o.Flavor,
-			Release:            o.Release,
-			Branch:             o.Branch,
-			KubernetesVersion:  o.KubernetesVersion,
-			DeletionProtection: &o.DeletionProtection,
-		},
-	}
-	if w.Spec.Release == "" && w.Spec.Branch == "" {
-		w.Spec.Branch = catalogue.DefaultBranch
-	}
+	w := o.cluster()
+	w.Spec.KubernetesVersion = o.KubernetesVersion
 	if w.Spec.KubernetesVersion == "" {
 		w.Spec.KubernetesVersion = offer.DefaultVersion(w.Spec.Flavor)
 	}
+	w.Spec.DeletionProtection = &o.DeletionProtection
 	return w
 }
 

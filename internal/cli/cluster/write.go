@@ -23,11 +23,7 @@ const (
 // changed since it was read is not overwritten.
 func (o *CreateOptions) write(ctx context.Context, c client.Client, existing, wanted *v1alpha1.WorkloadCluster) (string, error) {
 	if existing == nil {
-		var opts []client.CreateOption
-		if o.DryRun {
-			opts = append(opts, client.DryRunAll)
-		}
-		if err := c.Create(ctx, wanted, opts...); err != nil {
+		if err := command.Create(ctx, c, wanted, o.DryRun); err != nil {
 			return "", fmt.Errorf("cannot create cluster %s/%s: %w", wanted.Namespace, wanted.Name, err)
 		}
 		return created, nil

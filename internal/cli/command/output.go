@@ -1,6 +1,7 @@
 package command
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"slices"
@@ -123,6 +124,24 @@ func printed(err error) error {
 	if err != nil {
 		return fmt.Errorf("cannot print: %w", err)
 	}
+	return nil
+}
+
+// Create creates an object, or only has the management cluster judge it.
+func Create(ctx context.Context, c client.Client, obj client.Object, dryRun bool) error {
+	var opts []client.CreateOption
+	if dryRun {
+		opts = append(opts, client.DryRunAll)
+	}
+	return c.Create(ctx, obj, opts...)
+}
+
+// Created says that an object was created, or prints the object if -o asks for it.
+func (o *Output) Created(w io.Writer, scheme *runtime.Scheme, kind string, obj client.Object, dryRun bool) error {
+	if !o.Human() {
+		return o.PrintObject(w, scheme, obj)
+	}
+	Report(w, kind, obj.GetName(), "created", dryRun)
 	return nil
 }
 

@@ -32,7 +32,7 @@ func (e example) create(ctx context.Context) error {
 	for _, c := range local.ExampleClusters() {
 		opts := &cluster.CreateOptions{
 			IO: e.factory.IO, Clock: e.factory.Clock, Client: e.factory.Client, Output: command.NewOutput(),
-			Name: c.Name, Team: c.Team, Account: c.Account, Flavor: "standard", Branch: gitserver.Branch,
+			Target:             cluster.Target{Name: c.Name, Team: c.Team, Account: c.Account, Flavor: "standard", Branch: gitserver.Branch},
 			DeletionProtection: true, Timeout: cluster.DefaultTimeout,
 			Given: map[string]bool{"account": true, "flavor": true, "branch": true},
 		}

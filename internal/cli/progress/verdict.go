@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"kargo.dev/kargo/api/v1alpha1"
+	"kargo.dev/kargo/internal/cli/command"
 	"kargo.dev/kargo/internal/cli/follow"
 )
 
@@ -20,6 +21,8 @@ import (
 type Judge struct {
 	Client client.WithWatch
 	Clock  clock.Clock
+	// Hint says what to do about a refusal; "" if there is nothing to add.
+	Hint string
 }
 
 // VerdictTimeout is how long a command that need not wait stays to hear whether
@@ -32,19 +35,9 @@ type Conditioned interface {
 	GetConditions() []metav1.Condition
 }
 
-// RefusedError says that the manager cannot do what an object asks for.
-type RefusedError struct {
-	Kind, Name      string
-	Reason, Message string
-}
-
-// Error implements error.
-func (e *RefusedError) Error() string {
-	return fmt.Sprintf("%s %s is refused (%s): %s", e.Kind, e.Name, e.Reason, e.Message)
-}
-
 // Wait returns nil when a condition is True at the object's generation, or when
-// nothing was heard in time, and a *RefusedError when the object is Stalled.
+// nothing was heard in time, and an error when the object is Stalled: the manager
+// cannot do what it asks for.
 func (j Judge) Wait(ctx context.Context, kind string, list client.ObjectList, obj Conditioned, condition string) error {
 	within, cancel := context.WithTimeout(ctx, VerdictTimeout)
 	defer cancel()
@@ -59,7 +52,7 @@ func (j Judge) Wait(ctx context.Context, kind string, list client.ObjectList, ob
 			if t == watch.Deleted {
 				return true, fmt.Errorf("%s %s was deleted meanwhile", kind, obj.GetName())
 			}
-			return verdict(kind, o, condition)
+			return j.verdict(kind, o, condition)
 		},
 	}.Run(within)
 	if ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
@@ -68,7 +61,7 @@ func (j Judge) Wait(ctx context.Context, kind string, list client.ObjectList, ob
 	return err
 }
 
-func verdict(kind string, o Conditioned, condition string) (bool, error) {
+func (j Judge) verdict(kind string, o Conditioned, condition string) (bool, error) {
 	current := func(name string) *metav1.Condition {
 		c := apimeta.FindStatusCondition(o.GetConditions(), name)
 		if c == nil || c.ObservedGeneration < o.GetGeneration() || c.Status != metav1.ConditionTrue {
@@ -77,7 +70,11 @@ func verdict(kind string, o Conditioned, condition string) (bool, error) {
 		return c
 	}
 	if c := current(v1alpha1.ConditionStalled); c != nil {
-		return true, &RefusedError{Kind: kind, Name: o.GetName(), Reason: c.Reason, Message: c.Message}
+		err := fmt.Errorf("%s %s is refused (%s): %s", kind, o.GetName(), c.Reason, c.Message)
+		if j.Hint != "" {
+			err = command.WithHint(err, "%s", j.Hint)
+		}
+		return true, err
 	}
 	return current(condition) != nil, nil
 }

@@ -3,7 +3,6 @@ package team
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"regexp"
 	"strings"
@@ -95,32 +94,18 @@ func (o *CreateOptions) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var opts []client.CreateOption
-	if o.DryRun {
-		opts = append(opts, client.DryRunAll)
-	}
-	err = c.Create(ctx, t, opts...)
+	err = command.Create(ctx, c, t, o.DryRun)
 	if apierrors.IsAlreadyExists(err) {
 		return command.WithHint(fmt.Errorf("there is a team %s already", o.Name), "see `kargoctl get team %s -o yaml`, change it with `kargoctl apply -f`", o.Name)
 	}
 	if err != nil {
 		return fmt.Errorf("cannot create team %s: %w", o.Name, err)
 	}
-	if o.Output.Human() {
-		command.Report(o.IO.Out, "team", o.Name, "created", o.DryRun)
-	} else if err := o.Output.PrintObject(o.IO.Out, c.Scheme(), t); err != nil {
+	if err := o.Output.Created(o.IO.Out, c.Scheme(), "team", t, o.DryRun); err != nil || o.DryRun {
 		return err
 	}
-	if o.DryRun {
-		return nil
-	}
-	judge := progress.Judge{Client: c, Clock: o.Clock}
-	err = judge.Wait(ctx, "team", &v1alpha1.TeamList{}, t, v1alpha1.ConditionReady)
-	var refused *progress.RefusedError
-	if errors.As(err, &refused) {
-		return command.WithHint(err, "the team's object stays: mend the cause, or remove it with `kubectl delete team %s`", o.Name)
-	}
-	return err
+	judge := progress.Judge{Client: c, Clock: o.Clock, Hint: fmt.Sprintf("the team's object stays: mend the cause, or remove it with `kubectl delete team %s`", o.Name)}
+	return judge.Wait(ctx, "team", &v1alpha1.TeamList{}, t, v1alpha1.ConditionReady)
 }
 
 func (o *CreateOptions) team() (*v1alpha1.Team, error) {
