@@ -23,7 +23,9 @@ const kept = 8
 
 // Blueprint is the fleet repository at one commit. It is read-only.
 type Blueprint struct {
-	Commit  string
+	Commit string
+	// ChartsCommit is the last one up to Commit that changed anything below charts/.
+	ChartsCommit string
 	Fleet   *fleet.Fleet
 	Catalog *fleet.Catalog
 	Chart   *clusterchart.Chart
@@ -33,6 +35,7 @@ type Blueprint struct {
 type Repository interface {
 	Resolve(ref gitrepo.Ref) (string, error)
 	Files(ctx context.Context, commit string, wanted func(path string) bool) (fs.FS, error)
+	LastChange(commit, path string) (string, error)
 	Fetched() gitrepo.Fetched
 	Forget(keep map[string]bool) error
 }
@@ -77,9 +80,6 @@ func NewStore(repo Repository) *Store { return &Store{repo: repo} }
 func (s *Store) Get(ctx context.Context, ref gitrepo.Ref) (*Blueprint, error) {
 	commit, err := s.repo.Resolve(ref)
 	if errors.Is(err, gitrepo.ErrNotFound) && s.repo.Fetched().At.IsZero() {
-		if cause := s.repo.Fetched().Err; cause != nil {
-			return nil, fmt.Errorf("%w: %w", ErrNotFetched, cause)
-		}
 		return nil, ErrNotFetched
 	}
 	if err != nil {
@@ -100,9 +100,15 @@ func (s *Store) at(ctx context.Context, commit string) (*Blueprint, error) {
 	if err != nil {
 		return nil, err
 	}
+	charts, err := s.repo.LastChange(commit, "charts")
+	if err != nil {
+		return nil, err
+	}
 	r := result{commit: commit}
-	if r.blueprint, err = parse(commit, files); err != nil {
+	if r.blueprint, err = parse(files); err != nil {
 		r.broken = &BrokenError{Commit: commit, Err: err}
+	} else {
+		r.blueprint.Commit, r.blueprint.ChartsCommit = commit, charts
 	}
 	s.recent = append(s.recent, r)
 	return r.blueprint, errors.Join(r.broken, s.shrink())
@@ -127,7 +133,7 @@ func wanted(path string) bool {
 	return strings.HasPrefix(path, "charts/cluster/") || !strings.HasPrefix(path, "charts/")
 }
 
-func parse(commit string, files fs.FS) (*Blueprint, error) {
+func parse(files fs.FS) (*Blueprint, error) {
 	f, err := fleet.Load(files)
 	if err != nil {
 		return nil, err
@@ -140,5 +146,5 @@ func parse(commit string, files fs.FS) (*Blueprint, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Blueprint{Commit: commit, Fleet: f, Catalog: f.Catalog(), Chart: chart}, nil
+	return &Blueprint{Fleet: f, Catalog: f.Catalog(), Chart: chart}, nil
 }

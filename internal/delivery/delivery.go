@@ -22,6 +22,10 @@ const (
 	Namespace = "flux-system"
 	// Source is the GitRepository of the fleet repository.
 	Source = "fleet"
+	// Charts is the GitRepository of the same repository that HelmReleases take
+	// their charts from. It stays at the last commit that changed a chart, so that
+	// a change of values does not package every chart in every cluster again.
+	Charts = "charts"
 	// Addons is the Kustomization that applies the flavor's add-ons.
 	Addons = "addons"
 	// Settings is the ConfigMap that Addons substitutes from.
@@ -41,6 +45,8 @@ type Options struct {
 	// Commit to apply. Pinning it lets settings and content change together, and
 	// lets no push reach a cluster that the manager has not decided on.
 	Commit string
+	// ChartsCommit is the last one up to Commit that changed a chart.
+	ChartsCommit string
 	// Flavor and Environment select the folders that are applied.
 	Flavor, Environment string
 	// Settings are the variables that ${...} in the add-ons stands for.
@@ -61,7 +67,7 @@ func Checksum(settings map[string]string) string {
 
 // Objects are what has to be in the cluster, in the order to apply.
 func Objects(o Options) []client.Object {
-	return append(viewerAccess(), settings(o), source(o), addons(o))
+	return append(viewerAccess(), settings(o), source(o, Charts, o.ChartsCommit), source(o, Source, o.Commit), addons(o))
 }
 
 func objectMeta(name string) metav1.ObjectMeta {
@@ -79,11 +85,11 @@ func settings(o Options) *corev1.ConfigMap {
 	return cm
 }
 
-func source(o Options) *sourcev1.GitRepository {
-	ref := &sourcev1.GitRepositoryRef{Branch: o.Branch, Commit: o.Commit}
+func source(o Options, name, commit string) *sourcev1.GitRepository {
+	ref := &sourcev1.GitRepositoryRef{Branch: o.Branch, Commit: commit}
 	return &sourcev1.GitRepository{
 		TypeMeta:   metav1.TypeMeta{APIVersion: sourcev1.GroupVersion.String(), Kind: sourcev1.GitRepositoryKind},
-		ObjectMeta: objectMeta(Source),
+		ObjectMeta: objectMeta(name),
 		Spec: sourcev1.GitRepositorySpec{
 			URL: o.URL, Interval: metav1.Duration{Duration: interval},
 			Timeout: &metav1.Duration{Duration: time.Minute}, Reference: ref,

@@ -304,3 +304,25 @@ func TestFilesAreBounded(t *testing.T) {
 		t.Errorf("left behind: %v, %v", entries, err)
 	}
 }
+
+// TestLastChange: charts that did not change keep their commit.
+func TestLastChange(t *testing.T) {
+	u := newUpstream(t)
+	first := u.commit(map[string]string{"README.md": "1"})
+	second := u.commit(map[string]string{"charts/a/Chart.yaml": "1"})
+	third := u.commit(map[string]string{"README.md": "2"})
+	fourth := u.commit(map[string]string{"charts/b/Chart.yaml": "1"})
+	fifth := u.commit(map[string]string{"README.md": "3"})
+	r := u.mirror()
+	if err := r.Fetch(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for commit, want := range map[string]string{first: first, second: second, third: second, fourth: fourth, fifth: fourth} {
+		if got, err := r.LastChange(commit, "charts"); err != nil || got != want {
+			t.Errorf("charts of %s were last changed by %s, %v; want %s", commit, got, err, want)
+		}
+	}
+	if _, err := r.LastChange(strings.Repeat("0", 40), "charts"); !errors.Is(err, ErrNotFound) {
+		t.Errorf("unknown commit: %v", err)
+	}
+}
