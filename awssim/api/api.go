@@ -110,6 +110,8 @@ type Error struct {
 	Code       string // AWS's code: InvalidVpcID.NotFound, ResourceNotFoundException
 	Message    string
 	HTTPStatus int // 0 means 400
+	// Details are further members of the error in the JSON protocols: its Reason.
+	Details map[string]string
 }
 
 // Error implements error.

@@ -99,7 +99,7 @@ type core struct {
 func newCore(st *store.Store, config org.Config, factor float64) (core, error) {
 	c := core{store: st, clock: api.Clock{Now: time.Now, Factor: factor}}
 	c.keys = auth.NewKeys(st, c.clock)
-	c.organisation = org.New(st, c.keys)
+	c.organisation = org.New(org.Options{Store: st, Keys: c.keys, Clock: c.clock})
 	var err error
 	if c.iam, err = iam.New(iam.Options{Store: st, Clock: c.clock, Keys: c.keys, Accounts: c.organisation}); err != nil {
 		return c, err

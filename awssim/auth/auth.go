@@ -46,9 +46,10 @@ type Scope struct {
 
 // Authenticator checks signatures.
 type Authenticator struct {
-	keys  *Keys
-	now   func() time.Time
-	hosts map[string]bool
+	keys   *Keys
+	now    func() time.Time
+	hosts  map[string]bool
+	closed func(account, service, region string) bool
 }
 
 // Options of an Authenticator.
@@ -58,11 +59,17 @@ type Options struct {
 	// Hosts (host:port) the simulator is reached at: presigned URLs that leave
 	// the client as a token must name one of them.
 	Hosts []string
+	// Closed tells where an account's keys are not accepted: everywhere if the account
+	// is closed, and in regions it has not enabled. Nil if that is nowhere.
+	Closed func(account, service, region string) bool
 }
 
 // New returns an Authenticator.
 func New(o Options) *Authenticator {
-	a := &Authenticator{keys: o.Keys, now: o.Clock.Now, hosts: map[string]bool{}}
+	a := &Authenticator{keys: o.Keys, now: o.Clock.Now, hosts: map[string]bool{}, closed: o.Closed}
+	if a.closed == nil {
+		a.closed = func(_, _, _ string) bool { return false }
+	}
 	for _, h := range o.Hosts {
 		a.hosts[h] = true
 	}
@@ -98,7 +105,8 @@ func (a *Authenticator) Authenticate(r *http.Request, body []byte) (Scope, error
 // key finds the key of a signature and checks its session.
 func (a *Authenticator) key(sig *sigv4.Signature) (Key, error) {
 	key, ok := a.keys.Lookup(sig.AccessKeyID)
-	if !ok || subtle.ConstantTimeCompare([]byte(key.SessionToken), []byte(sig.SessionToken)) != 1 {
+	if !ok || subtle.ConstantTimeCompare([]byte(key.SessionToken), []byte(sig.SessionToken)) != 1 ||
+		a.closed(key.Identity.AccountID, sig.Service, sig.Region) {
 		return Key{}, &Error{UnknownKey, "The security token included in the request is invalid."}
 	}
 	if key.Temporary() && !a.now().Before(key.Expires) {

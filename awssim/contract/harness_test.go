@@ -143,7 +143,7 @@ func startIn(t *testing.T, dir string, more ...func(t *testing.T, c core) api.Se
 	sim := &simulator{clock: &clock{}}
 	sim.core = core{Store: st, Clock: api.Clock{Now: sim.clock.now}}
 	sim.Keys = auth.NewKeys(st, sim.Clock)
-	organisation := org.New(st, sim.Keys)
+	organisation := org.New(org.Options{Store: st, Keys: sim.Keys, Clock: sim.Clock})
 	sim.control = &control{}
 	sim.IAM, err = iam.New(iam.Options{Store: st, Clock: sim.Clock, Keys: sim.Keys, Accounts: organisation, Control: sim.control})
 	if err != nil {

@@ -2,6 +2,7 @@ package org
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,13 +12,22 @@ import (
 
 	"kargo.dev/kargo/awssim/iam"
 	"kargo.dev/kargo/awssim/policy"
+	"kargo.dev/kargo/awssim/quota"
 )
 
 // Config is what the simulator's AWS begins with, a JSON file.
 type Config struct {
 	// Factory is the account of the cluster factory and its user there.
-	Factory  Factory         `json:"factory"`
-	Accounts []AccountConfig `json:"accounts"`
+	Factory Factory `json:"factory"`
+	// Management is the organisation's management account, one of Accounts; the
+	// factory's if empty.
+	Management string          `json:"management,omitempty"`
+	Accounts   []AccountConfig `json:"accounts"`
+	// Quotas are values of Service Quotas; those without an account are for all
+	// accounts, also for those that are made later.
+	Quotas []quota.Setting `json:"quotas,omitempty"`
+	// Closures is how many accounts Organizations closes within 30 days; AWS's quota if zero.
+	Closures int `json:"closures,omitempty"`
 }
 
 // Factory is who creates clusters in all other accounts.
@@ -35,6 +45,8 @@ type AccountConfig struct {
 	Name  string       `json:"name"` // also its alias
 	Email string       `json:"email,omitempty"`
 	Roles []RoleConfig `json:"roles,omitempty"`
+	// Standalone accounts are in no organisation.
+	Standalone bool `json:"standalone,omitempty"`
 }
 
 // RoleConfig is a role that exists from the start.
@@ -118,6 +130,13 @@ func (c *Config) validate() error {
 	}
 	if !ids[c.Factory.Account] {
 		errs = append(errs, fmt.Errorf("factory.account %q is not among the accounts", c.Factory.Account))
+	}
+	manages := func(a AccountConfig) bool { return a.ID == cmp.Or(c.Management, c.Factory.Account) && !a.Standalone }
+	if !slices.ContainsFunc(c.Accounts, manages) {
+		errs = append(errs, fmt.Errorf("management %q is not among the accounts, or stands alone", c.Management))
+	}
+	if c.Closures < 0 {
+		errs = append(errs, fmt.Errorf("closures %d is negative", c.Closures))
 	}
 	return errors.Join(errs...)
 }

@@ -3,7 +3,9 @@
 package org
 
 import (
+	"cmp"
 	"fmt"
+	"time"
 
 	"kargo.dev/kargo/awssim/api"
 	"kargo.dev/kargo/awssim/auth"
@@ -22,24 +24,52 @@ const administrator = "arn:aws:iam::aws:policy/AdministratorAccess"
 type Account struct {
 	ID    string `json:"id"`
 	Name  string `json:"name"`
-	Email string `json:"email,omitempty"`
+	Email string `json:"email,omitempty"` // of its root user; unique
+	// Vended accounts were made by Organizations; all others by the configuration.
+	Vended bool `json:"vended,omitempty"`
+	// Standalone accounts are in no organisation.
+	Standalone bool `json:"standalone,omitempty"`
+	// Joined is when the account came to be here.
+	Joined time.Time `json:"joined,omitzero"`
+	// CloseAsked is when somebody asked to close the account, and Closed when that
+	// is done: from then on nothing in it answers any more.
+	CloseAsked time.Time `json:"closeAsked,omitzero"`
+	Closed     time.Time `json:"closed,omitzero"`
 }
+
+// Address is the e-mail address of the account's root user. Every account has one.
+func (a Account) Address() string { return cmp.Or(a.Email, a.ID+"@accounts.example") }
 
 // Organisation knows the accounts. What it was seeded with stays in the store.
 type Organisation struct {
 	accounts *store.Table[Account]
-	factory  *store.Table[Factory]
+	settings *store.Table[settings]
 	users    *store.Table[api.Identity] // whose keys are given away, by account and name
 	keys     *auth.Keys
+	clock    api.Clock
+}
+
+// settings are what the configuration says of the whole.
+type settings struct {
+	Factory    Factory `json:"factory"`
+	Management string  `json:"management"`
+}
+
+// Options of an Organisation.
+type Options struct {
+	Store *store.Store
+	Keys  *auth.Keys
+	Clock api.Clock
 }
 
 // New returns the organisation in a store.
-func New(s *store.Store, keys *auth.Keys) *Organisation {
+func New(o Options) *Organisation {
 	return &Organisation{
-		accounts: store.NewTable[Account](s, "org-accounts"),
-		factory:  store.NewTable[Factory](s, "org-factory"),
-		users:    store.NewTable[api.Identity](s, "org-users"),
-		keys:     keys,
+		accounts: store.NewTable[Account](o.Store, "org-accounts"),
+		settings: store.NewTable[settings](o.Store, "org-settings"),
+		users:    store.NewTable[api.Identity](o.Store, "org-users"),
+		keys:     o.Keys,
+		clock:    o.Clock,
 	}
 }
 
@@ -55,20 +85,61 @@ func (o *Organisation) Accounts() []Account {
 	return list
 }
 
-// Alias implements iam.Accounts: an account's name is its alias.
+// Alias implements iam.Accounts: the name of a configured account is its alias.
+// Vended ones have none until somebody gives them one, which is not simulated.
 func (o *Organisation) Alias(id string) (string, bool) {
 	a, ok := o.Account(id)
+	if a.Vended {
+		return "", ok
+	}
 	return a.Name, ok
+}
+
+// Management is the organisation's management account.
+func (o *Organisation) Management() string { return o.whole().Management }
+
+func (o *Organisation) whole() settings {
+	s, _ := o.settings.Get("", "", wholeID)
+	return s
+}
+
+// wholeID is the key of the one record of settings.
+const wholeID = "organisation"
+
+// Open tells whether an account answers: it exists and is not closed.
+func (o *Organisation) Open(id string) bool {
+	a, ok := o.Account(id)
+	return ok && (a.Closed.IsZero() || o.clock.Now().Before(a.Closed))
+}
+
+// Put writes an account.
+func (o *Organisation) Put(a Account) error {
+	if err := o.accounts.Put(a.ID, "", a.ID, a); err != nil {
+		return fmt.Errorf("keep account %s: %w", a.ID, err)
+	}
+	return nil
+}
+
+// Add makes an account exist for all services, with its user admin. One that is
+// there stays as it is but for its name and address.
+func (o *Organisation) Add(a Account, service *iam.Service) error {
+	if old, ok := o.Account(a.ID); ok {
+		old.Name, old.Email, old.Standalone = a.Name, a.Email, a.Standalone
+		a = old
+	} else {
+		a.Joined = o.clock.Now().UTC().Truncate(time.Millisecond)
+	}
+	if err := o.Put(a); err != nil {
+		return err
+	}
+	return o.seedUser(service, a.ID, adminUser, iam.Policies{Attached: []string{administrator}})
 }
 
 // Seed makes all exist that a configuration names. Doing so again changes
 // nothing but what the configuration changed; nothing is removed.
 func (o *Organisation) Seed(c Config, service *iam.Service) error {
 	for _, a := range c.Accounts {
-		if err := o.accounts.Put(a.ID, "", a.ID, Account{ID: a.ID, Name: a.Name, Email: a.Email}); err != nil {
-			return fmt.Errorf("seed account %s: %w", a.ID, err)
-		}
-		if err := o.seedUser(service, a.ID, adminUser, iam.Policies{Attached: []string{administrator}}); err != nil {
+		if err := o.Add(Account{ID: a.ID, Name: a.Name, Email: a.Email, Standalone: a.Standalone}, service); err != nil {
 			return err
 		}
 		for _, r := range a.Roles {
@@ -79,8 +150,9 @@ func (o *Organisation) Seed(c Config, service *iam.Service) error {
 			}
 		}
 	}
-	if err := o.factory.Put("", "", "factory", c.Factory); err != nil {
-		return fmt.Errorf("seed the factory: %w", err)
+	whole := settings{Factory: c.Factory, Management: cmp.Or(c.Management, c.Factory.Account)}
+	if err := o.settings.Put("", "", wholeID, whole); err != nil {
+		return fmt.Errorf("seed the organisation: %w", err)
 	}
 	return o.seedUser(service, c.Factory.Account, c.Factory.User, iam.Policies{Inline: texts(c.Factory.Policies)})
 }
@@ -123,9 +195,9 @@ func (o *Organisation) TestKeys() (TestKeys, error) {
 		}
 		list.Accounts = append(list.Accounts, key)
 	}
-	factory, ok := o.factory.Get("", "", "factory")
-	if !ok {
-		return list, nil
+	factory := o.whole().Factory
+	if factory.Account == "" {
+		return list, nil // not seeded yet
 	}
 	account, _ := o.Account(factory.Account)
 	var err error

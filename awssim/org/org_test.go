@@ -38,7 +38,7 @@ func TestSeedIsStable(t *testing.T) {
 		}
 		clock := api.Clock{Now: time.Now}
 		keys := auth.NewKeys(s, clock)
-		o := org.New(s, keys)
+		o := org.New(org.Options{Store: s, Keys: keys, Clock: clock})
 		service, err := iam.New(iam.Options{Store: s, Clock: clock, Keys: keys, Accounts: o})
 		if err != nil {
 			t.Fatal(err)
@@ -77,6 +77,8 @@ func TestParseConfigRefuses(t *testing.T) {
 		"name":          {`{"accounts":[{"id":"000000000001","name":"A"}]}`, "lower case"},
 		"factory":       {`{"factory":{"account":"000000000002"},"accounts":[{"id":"000000000001","name":"abc"}]}`, "factory.account"},
 		"policy":        {`{"accounts":[{"id":"000000000001","name":"abc","roles":[{"name":"r","trust":{"Statement":{"Effect":"Allow","Action":"*","Principal":"*"}},"inline":{"p":{}}}]}]}`, "policy p"},
+		"management":    {`{"management":"000000000002","factory":{"account":"000000000001"},"accounts":[{"id":"000000000001","name":"abc"}]}`, "management"},
+		"standalone":    {`{"factory":{"account":"000000000001"},"accounts":[{"id":"000000000001","name":"abc","standalone":true}]}`, "stands alone"},
 		"trust":         {`{"accounts":[{"id":"000000000001","name":"abc","roles":[{"name":"r","trust":{}}]}]}`, "trust"},
 	}
 	for name, tc := range cases {

@@ -101,9 +101,12 @@ func (b *border) foreign(c *api.Call, where, value string) iter.Seq2[string, str
 }
 
 // mayName tells whether an ARN of another account is legitimate where it stands:
-// the role that is assumed, and identities in policy documents, whose very
-// purpose is to name others.
+// the role that is assumed, identities in policy documents, whose very purpose is
+// to name others, and what the organisation's management account governs.
 func mayName(c *api.Call, where, service, resource string) bool {
+	if c.Service == "organizations" {
+		return true
+	}
 	if c.Service == "sts" && c.Operation == "AssumeRole" {
 		return where == "RoleArn" || where == "Policy"
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"encoding/xml"
 	"fmt"
+	"maps"
 	"strings"
 
 	"kargo.dev/kargo/awssim/api"
@@ -99,12 +100,20 @@ func failureAnswer(p api.Protocol, namespace, id string, e *api.Error) answer {
 		a.body = fmt.Appendf(nil, `%s<ErrorResponse xmlns="%s"><Error><Type>%s</Type><Code>%s</Code><Message>%s</Message></Error><RequestId>%s</RequestId></ErrorResponse>`,
 			xmlHeader, namespace, kind, escapeXML(e.Code), escapeXML(e.Message), id)
 	case api.JSON11:
-		a.body = mustJSON(map[string]string{"__type": e.Code, "message": e.Message})
+		a.body = mustJSON(failureJSON(e, map[string]string{"__type": e.Code}))
 	case api.RESTJSON:
 		a.errorType = e.Code
-		a.body = mustJSON(map[string]string{"message": e.Message})
+		a.body = mustJSON(failureJSON(e, map[string]string{}))
 	}
 	return a
+}
+
+// failureJSON adds the members of an error. Services spell the message's name
+// differently; clients look for theirs.
+func failureJSON(e *api.Error, body map[string]string) map[string]string {
+	maps.Copy(body, e.Details)
+	body["message"], body["Message"] = e.Message, e.Message
+	return body
 }
 
 func escapeXML(s string) string {

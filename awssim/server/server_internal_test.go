@@ -87,8 +87,8 @@ func TestFailures(t *testing.T) {
 	}{
 		"EC2":       {api.EC2Query, "", header + `<Response><Errors><Error><Code>Some.Code</Code><Message>a &lt; b</Message></Error></Errors><RequestID>id</RequestID></Response>`},
 		"query":     {api.Query, "", header + `<ErrorResponse xmlns="urn:x"><Error><Type>Sender</Type><Code>Some.Code</Code><Message>a &lt; b</Message></Error><RequestId>id</RequestId></ErrorResponse>`},
-		"REST-JSON": {api.RESTJSON, "Some.Code", `{"message":"a \u003c b"}`},
-		"JSON 1.1":  {api.JSON11, "", `{"__type":"Some.Code","message":"a \u003c b"}`},
+		"REST-JSON": {api.RESTJSON, "Some.Code", `{"Message":"a \u003c b","message":"a \u003c b"}`},
+		"JSON 1.1":  {api.JSON11, "", `{"Message":"a \u003c b","__type":"Some.Code","message":"a \u003c b"}`},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
