@@ -80,11 +80,7 @@ func clusterCache(ctx context.Context, mgr ctrl.Manager) (connections, error) {
 				&appsv1.Deployment{}: {Namespaces: map[string]cache.Config{flux.Namespace: {}}},
 			},
 		},
-		Client: clustercache.ClientOptions{
-			UserAgent: "kargo-manager", QPS: 50, Burst: 100,
-			// Nodes are counted and forgotten; a cache of them would be most of the manager's memory.
-			Cache: clustercache.ClientCacheOptions{DisableFor: []client.Object{&corev1.Node{}, &corev1.ConfigMap{}, &corev1.Secret{}}},
-		},
+		Client: clustercache.ClientOptions{UserAgent: "kargo-manager", QPS: 50, Burst: 100},
 	}, controller.Options{MaxConcurrentReconciles: 50})
 	if err != nil {
 		return connections{}, fmt.Errorf("cluster cache: %w", err)

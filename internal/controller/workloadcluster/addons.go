@@ -33,7 +33,7 @@ func (r *Reconciler) reconcileAddons(ctx context.Context, s *scope) (string, err
 	if s.design == nil {
 		return r.observeAddons(ctx, s, remote, "")
 	}
-	options, err := r.deliver(ctx, s, remote)
+	options, err := r.deliver(ctx, s, remote.live)
 	if err != nil {
 		return "", err
 	}
@@ -41,7 +41,7 @@ func (r *Reconciler) reconcileAddons(ctx context.Context, s *scope) (string, err
 }
 
 // deliver writes what Flux has to apply, and returns it.
-func (r *Reconciler) deliver(ctx context.Context, s *scope, remote client.Client) (delivery.Options, error) {
+func (r *Reconciler) deliver(ctx context.Context, s *scope, live client.Client) (delivery.Options, error) {
 	issuer, err := r.issuer(ctx, s)
 	if err != nil {
 		return delivery.Options{}, err
@@ -63,7 +63,7 @@ func (r *Reconciler) deliver(ctx context.Context, s *scope, remote client.Client
 	if err != nil {
 		return delivery.Options{}, err
 	}
-	manager, opts := resourceManager(remote)
+	manager, opts := resourceManager(live)
 	if _, err := manager.ApplyAll(ctx, objects, opts); err != nil {
 		if apimeta.IsNoMatchError(err) || strings.Contains(err.Error(), "no matches for kind") {
 			return delivery.Options{}, phase.Waiting(v1alpha1.ReasonWaiting, "Flux's kinds are not served yet").After(nodesRetry)
@@ -77,7 +77,7 @@ func (r *Reconciler) deliver(ctx context.Context, s *scope, remote client.Client
 // observeAddons believes only what Flux reports for the wanted commit and
 // settings: an older revision, or no report, is not ready. An empty checksum
 // means that nothing is known of the settings.
-func (r *Reconciler) observeAddons(ctx context.Context, s *scope, remote client.Client, checksum string) (string, error) {
+func (r *Reconciler) observeAddons(ctx context.Context, s *scope, remote client.Reader, checksum string) (string, error) {
 	ks := &kustomizev1.Kustomization{}
 	err := remote.Get(ctx, client.ObjectKey{Namespace: delivery.Namespace, Name: delivery.Addons}, ks)
 	if apierrors.IsNotFound(err) || apimeta.IsNoMatchError(err) {
@@ -109,7 +109,7 @@ func (r *Reconciler) observeAddons(ctx context.Context, s *scope, remote client.
 }
 
 // deliveryMessage says why Flux has not applied the commit: its source's word, or the Kustomization's.
-func deliveryMessage(ctx context.Context, remote client.Client, ks *kustomizev1.Kustomization, commit string) string {
+func deliveryMessage(ctx context.Context, remote client.Reader, ks *kustomizev1.Kustomization, commit string) string {
 	repo := &sourcev1.GitRepository{}
 	err := remote.Get(ctx, client.ObjectKey{Namespace: delivery.Namespace, Name: delivery.Source}, repo)
 	if err == nil && conditions.IsFalse(repo, fluxmeta.ReadyCondition) {
@@ -129,7 +129,7 @@ type addonState struct{ name, message string }
 type addonList []addonState
 
 // addonStates looks up every HelmRelease in the Kustomization's inventory.
-func addonStates(ctx context.Context, remote client.Client, ks *kustomizev1.Kustomization) (addonList, error) {
+func addonStates(ctx context.Context, remote client.Reader, ks *kustomizev1.Kustomization) (addonList, error) {
 	if ks.Status.Inventory == nil {
 		return nil, nil
 	}

@@ -41,9 +41,11 @@ type NetworkClaims interface {
 	Release(ctx context.Context, claimant string) error
 }
 
-// Clusters gives clients for workload clusters.
+// Clusters gives clients for workload clusters: a reader whose first read of a
+// kind starts a cache of it, and a client without one.
 type Clusters interface {
-	GetClient(ctx context.Context, cluster client.ObjectKey) (client.Client, error)
+	GetReader(ctx context.Context, cluster client.ObjectKey) (client.Reader, error)
+	GetUncachedClient(ctx context.Context, cluster client.ObjectKey) (client.Client, error)
 	GetRESTConfig(ctx context.Context, cluster client.ObjectKey) (*rest.Config, error)
 	Watch(ctx context.Context, cluster client.ObjectKey, watcher clustercache.Watcher) error
 }

@@ -74,10 +74,16 @@ func fleet(t *testing.T, changes map[string]string) fs.FS {
 	return os.DirFS(dir)
 }
 
+func (r *repository) LastChange(commit, _ string) (string, error) { return commit, nil }
+
 // unconnected knows no workload cluster: what is inside them is tested end to end.
 type unconnected struct{}
 
-func (unconnected) GetClient(context.Context, client.ObjectKey) (client.Client, error) {
+func (unconnected) GetReader(context.Context, client.ObjectKey) (client.Reader, error) {
+	return nil, clustercache.ErrClusterNotConnected
+}
+
+func (unconnected) GetUncachedClient(context.Context, client.ObjectKey) (client.Client, error) {
 	return nil, clustercache.ErrClusterNotConnected
 }
 

@@ -48,7 +48,7 @@ func (r *Reconciler) reconcileFlux(ctx context.Context, s *scope) (string, error
 	if err := remote.List(ctx, &running, client.InNamespace(flux.Namespace)); err != nil {
 		return "", fmt.Errorf("list Flux's Deployments in %s: %w", s.key(), err)
 	}
-	if err := r.applyFlux(ctx, s, remote, running.Items); err != nil {
+	if err := r.applyFlux(ctx, s, remote.live, running.Items); err != nil {
 		return "", err
 	}
 	if err := r.watch(ctx, s); err != nil {
@@ -59,7 +59,7 @@ func (r *Reconciler) reconcileFlux(ctx context.Context, s *scope) (string, error
 
 // applyFlux applies Flux's manifests when they, or the Deployments of them in
 // the cluster, are not those of the last time.
-func (r *Reconciler) applyFlux(ctx context.Context, s *scope, remote client.Client, running []appsv1.Deployment) error {
+func (r *Reconciler) applyFlux(ctx context.Context, s *scope, live client.Client, running []appsv1.Deployment) error {
 	generations := map[string]int64{}
 	for _, d := range running {
 		generations[d.Name+"/"+string(d.UID)] = d.Generation
@@ -76,7 +76,7 @@ func (r *Reconciler) applyFlux(ctx context.Context, s *scope, remote client.Clie
 	if err != nil {
 		return fmt.Errorf("manifests of Flux: %w", err)
 	}
-	manager, opts := resourceManager(remote)
+	manager, opts := resourceManager(live)
 	if err := applyInStages(ctx, manager, opts, manifests); err != nil {
 		return fmt.Errorf("install Flux in %s: %w", s.key(), err)
 	}

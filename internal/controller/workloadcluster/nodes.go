@@ -91,7 +91,7 @@ func (r *Reconciler) nodes(ctx context.Context, s *scope) (map[string][]corev1.N
 		return nil, err
 	}
 	var list corev1.NodeList
-	if err := remote.List(ctx, &list, client.HasLabels{nodeGroupLabel}); err != nil {
+	if err := remote.live.List(ctx, &list, client.HasLabels{nodeGroupLabel}); err != nil {
 		return nil, fmt.Errorf("list nodes of %s: %w", s.key(), err)
 	}
 	byGroup := map[string][]corev1.Node{}

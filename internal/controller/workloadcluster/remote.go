@@ -33,20 +33,38 @@ const (
 	nodesRetry = 3 * time.Second
 )
 
-// remote is a client for the workload cluster, or a WaitingError while there is
-// no connection to it.
-func (r *Reconciler) remote(ctx context.Context, s *scope) (client.Client, error) {
+// remote is access to a workload cluster.
+type remote struct {
+	// Reader caches the kinds it reads: those that are watched anyway.
+	client.Reader
+	// live asks the cluster's API. Everything is applied through it: applying reads
+	// each object before, and a cache of all those kinds, CRDs among them, would be
+	// most of the manager's memory.
+	live client.Client
+}
+
+// remote connects to the workload cluster. The error is a WaitingError while
+// there is no connection to it.
+func (r *Reconciler) remote(ctx context.Context, s *scope) (remote, error) {
 	if s.observed.cluster == nil {
-		return nil, phase.Waiting(v1alpha1.ReasonWaiting, "the cluster does not exist yet")
+		return remote{}, phase.Waiting(v1alpha1.ReasonWaiting, "the cluster does not exist yet")
 	}
-	c, err := r.Clusters.GetClient(ctx, s.key())
-	if errors.Is(err, clustercache.ErrClusterNotConnected) {
-		return nil, phase.Waiting(v1alpha1.ReasonUnreachable, "no connection to the cluster's API yet").After(remoteRetry)
-	}
+	reader, err := r.Clusters.GetReader(ctx, s.key())
 	if err != nil {
-		return nil, fmt.Errorf("connect to %s: %w", s.key(), err)
+		return remote{}, connectError(s, err)
 	}
-	return c, nil
+	live, err := r.Clusters.GetUncachedClient(ctx, s.key())
+	if err != nil {
+		return remote{}, connectError(s, err)
+	}
+	return remote{reader, live}, nil
+}
+
+func connectError(s *scope, err error) error {
+	if errors.Is(err, clustercache.ErrClusterNotConnected) {
+		return phase.Waiting(v1alpha1.ReasonUnreachable, "no connection to the cluster's API yet").After(remoteRetry)
+	}
+	return fmt.Errorf("connect to %s: %w", s.key(), err)
 }
 
 // issuer is the OIDC issuer of the cluster's service account tokens, which the
