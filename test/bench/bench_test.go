@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -72,6 +73,9 @@ func TestBench(t *testing.T) {
 		report.Results = append(report.Results, Result{name, value, unit, aim})
 		t.Logf("%s: %.2f %s", name, value, unit)
 	}
+	if os.Getenv("KARGO_BENCH_COLD") != "" {
+		measureCold(t, add)
+	}
 	add("first up: start, 4 clusters Ready", "s", seconds(func() { p.Must(t, "up") }), 0)
 	p.Must(t, "down")
 	add("second up: all back and Ready", "s", seconds(func() {
@@ -89,6 +93,25 @@ func seconds(f func()) float64 {
 	start := time.Now()
 	f()
 	return time.Since(start).Seconds()
+}
+
+// measureCold times `make up` in a fresh clone with empty caches, as on a new
+// machine whose module cache is filled, and once more when all is built.
+func measureCold(t *testing.T, add func(string, string, float64, float64)) {
+	clone, cache := filepath.Join(t.TempDir(), "kargo"), t.TempDir()
+	run := func(name string, args ...string) {
+		t.Helper()
+		cmd := exec.CommandContext(t.Context(), name, args...)
+		cmd.Env = append(os.Environ(), "GOCACHE="+filepath.Join(cache, "go"), "XDG_CACHE_HOME="+cache, "KARGO_HOME="+filepath.Join(cache, "home"), "KUBEBUILDER_ASSETS=")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%s %v: %v\n%s", name, args, err, out)
+		}
+	}
+	run("git", "clone", "--quiet", "../..", clone)
+	t.Cleanup(func() { run("make", "-C", clone, "down", "PURGE=1") })
+	add("make up in a fresh clone, nothing built before", "s", seconds(func() { run("make", "-C", clone, "up") }), 0)
+	run("make", "-C", clone, "down", "PURGE=1")
+	add("make up again from no data, all built", "s", seconds(func() { run("make", "-C", clone, "up") }), 0)
 }
 
 // measureMemory adds up proportional set sizes: shared pages count once.
