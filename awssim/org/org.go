@@ -112,6 +112,20 @@ func (o *Organisation) Open(id string) bool {
 	return ok && (a.Closed.IsZero() || o.clock.Now().Before(a.Closed))
 }
 
+// Roles are the roles of the accounts that answer; those of closed ones are gone.
+type Roles struct {
+	Organisation *Organisation
+	IAM          *iam.Service
+}
+
+// Role implements sts.Roles.
+func (r Roles) Role(account, name string) (iam.Role, bool) {
+	if !r.Organisation.Open(account) {
+		return iam.Role{}, false
+	}
+	return r.IAM.Role(account, name)
+}
+
 // Put writes an account.
 func (o *Organisation) Put(a Account) error {
 	if err := o.accounts.Put(a.ID, "", a.ID, a); err != nil {

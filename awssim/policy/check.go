@@ -76,7 +76,7 @@ func checkKey(key string) error {
 // https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html.
 func suppliedKeys() map[string]string {
 	return map[string]string{
-		"aws": `principalarn principalaccount principaltype principaltag/* principalisawsservice userid username sourceidentity
+		"aws": `principalarn principalaccount principaltype principaltag/* principalisawsservice principalorgid principalorgpaths userid username sourceidentity
 			requestedregion requesttag/* resourcetag/* tagkeys resourceaccount currenttime epochtime tokenissuetime
 			securetransport sourceip useragent viaawsservice multifactorauthpresent multifactorauthage
 			calledvia calledviafirst calledvialast federatedprovider principalservicename principalservicenameslist
@@ -93,9 +93,9 @@ func suppliedKeys() map[string]string {
 		"iam":           `awsservicename passedtoservice permissionsboundary policyarn resourcetag/*`,
 		"sts":           `externalid rolesessionname sourceidentity transitivetagkeys`,
 		"autoscaling":   `resourcetag/* minsize maxsize`,
-		"organizations": ``,
-		"account":       ``,
-		"servicequotas": ``,
+		"organizations": `policytype serviceprincipal`,
+		"account":       `alternatecontacttypes targetregion accountresourceorgpaths accountresourceorgtags/*`,
+		"servicequotas": `service`,
 		"tag":           ``,
 	}
 }
