@@ -14,6 +14,7 @@ import (
 
 	"kargo.dev/kargo/awssim/api"
 	"kargo.dev/kargo/awssim/auth"
+	"kargo.dev/kargo/awssim/authz"
 	"kargo.dev/kargo/awssim/iam"
 	"kargo.dev/kargo/awssim/org"
 	"kargo.dev/kargo/awssim/store"
@@ -94,6 +95,7 @@ type core struct {
 	keys         *auth.Keys
 	iam          *iam.Service
 	organisation *org.Organisation
+	authorizer   *authz.Authorizer
 }
 
 func newCore(st *store.Store, config org.Config, factor float64) (core, error) {
@@ -104,6 +106,7 @@ func newCore(st *store.Store, config org.Config, factor float64) (core, error) {
 	if c.iam, err = iam.New(iam.Options{Store: st, Clock: c.clock, Keys: c.keys, Accounts: c.organisation}); err != nil {
 		return c, err
 	}
+	c.authorizer = authz.New(authz.Options{Keys: c.keys, Principals: c.iam})
 	return c, c.organisation.Seed(config, c.iam)
 }
 

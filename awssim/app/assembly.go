@@ -8,7 +8,6 @@ import (
 
 	"kargo.dev/kargo/awssim/api"
 	"kargo.dev/kargo/awssim/auth"
-	"kargo.dev/kargo/awssim/authz"
 	"kargo.dev/kargo/awssim/autoscaling"
 	"kargo.dev/kargo/awssim/dataplane"
 	"kargo.dev/kargo/awssim/ec2"
@@ -61,7 +60,7 @@ func assemble(ctx context.Context, o Options, st *store.Store, config org.Config
 	gate := auth.New(auth.Options{Keys: c.keys, Clock: c.clock, Hosts: []string{address}})
 	a.server, err = server.New(server.Options{
 		Store: st, Services: services, Auth: gate, Organisation: c.organisation, Clock: c.clock, Log: o.Log,
-		Authorizer: authz.New(authz.Options{Keys: c.keys, Principals: c.iam}),
+		Authorizer: c.authorizer,
 		CallLog:    filepath.Join(o.StateDir, "calls.jsonl"),
 		Local: map[string]http.Handler{
 			"POST " + tokenReviewPath + "/{account}/{cluster}": plane.TokenReviewHandler(gate, a.eks),
@@ -127,6 +126,6 @@ func (a *assembly) services(c core, plane eks.DataPlane) ([]api.Service, error) 
 	}
 	tags, err := tagging.New(tagging.Options{Sources: []tagging.Source{compute, groups, a.eks}})
 	return []api.Service{
-		c.iam, sts.New(sts.Options{Keys: c.keys, Roles: c.iam, Clock: c.clock}), compute, groups, a.eks, tags,
+		c.iam, sts.New(sts.Options{Keys: c.keys, Roles: c.iam, Callers: c.authorizer, Clock: c.clock}), compute, groups, a.eks, tags,
 	}, err
 }

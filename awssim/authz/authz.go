@@ -21,20 +21,31 @@ type Principals interface {
 	SessionPolicy(account, given string) (policy.Source, error)
 }
 
+// Membership knows which organisation an account is in.
+type Membership interface {
+	// Membership of an account: the organisation's id and the path of
+	// aws:PrincipalOrgPaths; false if the account is in none.
+	Membership(account string) (organisation, path string, ok bool)
+}
+
 // Options of an Authorizer.
 type Options struct {
 	Keys       *auth.Keys
 	Principals Principals
+	Membership Membership // nil if there is no organisation
 }
 
 // Authorizer decides on calls.
 type Authorizer struct {
 	keys       *auth.Keys
 	principals Principals
+	membership Membership
 }
 
 // New returns an Authorizer.
-func New(o Options) *Authorizer { return &Authorizer{keys: o.Keys, principals: o.Principals} }
+func New(o Options) *Authorizer {
+	return &Authorizer{keys: o.Keys, principals: o.Principals, membership: o.Membership}
+}
 
 // Denial is why a call is refused.
 type Denial struct {
@@ -52,7 +63,7 @@ func (d *Denial) Error() string {
 // it is not; the record tells what was asked in any case.
 func (a *Authorizer) Authorize(c *api.Call, needs []policy.Permission) (Record, error) {
 	key, _ := a.keys.Lookup(c.Caller.AccessKeyID)
-	shared := sharedContext(c, key)
+	shared := a.Context(c)
 	record := newRecord(shared, needs)
 	set, err := a.policies(c, key)
 	if err != nil {

@@ -6,15 +6,15 @@ import (
 	"time"
 
 	"kargo.dev/kargo/awssim/api"
-	"kargo.dev/kargo/awssim/auth"
 	"kargo.dev/kargo/awssim/policy"
 )
 
-// sharedContext are AWS's global condition keys of a call, see
+// Context are AWS's global condition keys of a call, see
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html.
 // The keys that are in package policy's list and not here (aws:SourceVpc, ...) are
 // those that no such call has on AWS either.
-func sharedContext(c *api.Call, key auth.Key) policy.Context {
+func (a *Authorizer) Context(c *api.Call) policy.Context {
+	key, _ := a.keys.Lookup(c.Caller.AccessKeyID)
 	shared := policy.Context{
 		"aws:PrincipalArn":  {c.Caller.ARN},
 		"aws:PrincipalType": {"User"},
@@ -34,6 +34,11 @@ func sharedContext(c *api.Call, key auth.Key) policy.Context {
 		shared["aws:PrincipalType"] = []string{"Account"}
 	default:
 		shared["aws:username"] = []string{lastPart(c.Caller.ARN)}
+	}
+	if a.membership != nil {
+		if organisation, path, ok := a.membership.Membership(c.Caller.AccountID); ok {
+			shared["aws:PrincipalOrgID"], shared["aws:PrincipalOrgPaths"] = []string{organisation}, []string{path}
+		}
 	}
 	for name, value := range key.Tags {
 		shared["aws:PrincipalTag/"+name] = []string{value}

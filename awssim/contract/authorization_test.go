@@ -17,6 +17,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"kargo.dev/kargo/awssim/api"
+	"kargo.dev/kargo/awssim/authz"
 	ec2sim "kargo.dev/kargo/awssim/ec2"
 	"kargo.dev/kargo/awssim/policy"
 	"kargo.dev/kargo/awssim/server"
@@ -25,6 +26,10 @@ import (
 
 // trustShop lets everybody in the shop's account in whose own policies do.
 const trustShop = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::` + shopID + `:root"},"Action":["sts:AssumeRole","sts:TagSession"]}]}`
+
+func (c core) authorizer() *authz.Authorizer {
+	return authz.New(authz.Options{Keys: c.Keys, Principals: c.IAM, Membership: c.Tree})
+}
 
 // statements make a policy document.
 func statements(list ...string) string {

@@ -64,21 +64,21 @@ func TestSimulatePrincipalPolicy(t *testing.T) {
 	}
 	own, yes, no := []string{"own"}, aws.Bool(true), aws.Bool(false)
 	check("each action with each resource", []result{
-		{Action: "eks:DescribeCluster", Resource: a, Decision: "allowed", Matched: own},
-		{Action: "eks:DescribeCluster", Resource: b, Decision: "implicitDeny"},
-		{Action: "eks:DeleteCluster", Resource: a, Decision: "explicitDeny", Matched: own},
-		{Action: "eks:DeleteCluster", Resource: b, Decision: "explicitDeny", Matched: own},
+		{Action: "eks:DescribeCluster", Resource: a, Decision: "allowed", Matched: own, Organisation: yes},
+		{Action: "eks:DescribeCluster", Resource: b, Decision: "implicitDeny", Organisation: yes},
+		{Action: "eks:DeleteCluster", Resource: a, Decision: "explicitDeny", Matched: own, Organisation: yes},
+		{Action: "eks:DeleteCluster", Resource: b, Decision: "explicitDeny", Matched: own, Organisation: yes},
 	}, simulate(iam.SimulatePrincipalPolicyInput{ActionNames: []string{"eks:DescribeCluster", "eks:DeleteCluster"}, ResourceArns: []string{a, b}}))
-	check("a key is missing", []result{{Action: "iam:PassRole", Resource: "*", Decision: "implicitDeny", Missing: []string{"iam:PassedToService"}}},
+	check("a key is missing", []result{{Action: "iam:PassRole", Resource: "*", Decision: "implicitDeny", Missing: []string{"iam:PassedToService"}, Organisation: yes}},
 		simulate(iam.SimulatePrincipalPolicyInput{ActionNames: []string{"iam:PassRole"}}))
-	check("a key is missing for a resource", []result{{Action: "iam:PassRole", Resource: *shopRole("x"), Decision: "implicitDeny", Missing: []string{"iam:PassedToService"}}},
+	check("a key is missing for a resource", []result{{Action: "iam:PassRole", Resource: *shopRole("x"), Decision: "implicitDeny", Missing: []string{"iam:PassedToService"}, Organisation: yes}},
 		simulate(iam.SimulatePrincipalPolicyInput{ActionNames: []string{"iam:PassRole"}, ResourceArns: []string{*shopRole("x")}}))
 	passed := []iamtypes.ContextEntry{entry("iam:passedtoservice", iamtypes.ContextKeyTypeEnumString, "eks.amazonaws.com")}
-	check("the key is given", []result{{Action: "iam:PassRole", Resource: "*", Decision: "allowed", Matched: own}},
+	check("the key is given", []result{{Action: "iam:PassRole", Resource: "*", Decision: "allowed", Matched: own, Organisation: yes}},
 		simulate(iam.SimulatePrincipalPolicyInput{ActionNames: []string{"iam:PassRole"}, ContextEntries: passed}))
-	check("a policy is added", []result{{Action: "ec2:CreateVpc", Resource: "*", Decision: "allowed", Matched: []string{"PolicyInputList.1"}}},
+	check("a policy is added", []result{{Action: "ec2:CreateVpc", Resource: "*", Decision: "allowed", Matched: []string{"PolicyInputList.1"}, Organisation: yes}},
 		simulate(iam.SimulatePrincipalPolicyInput{ActionNames: []string{"ec2:CreateVpc"}, PolicyInputList: []string{statements(`"Effect":"Allow","Action":"ec2:*","Resource":"*"`)}}))
-	check("a boundary is tried", []result{{Action: "iam:PassRole", Resource: "*", Decision: "implicitDeny", Boundary: no}},
+	check("a boundary is tried", []result{{Action: "iam:PassRole", Resource: "*", Decision: "implicitDeny", Boundary: no, Organisation: yes}},
 		simulate(iam.SimulatePrincipalPolicyInput{ActionNames: []string{"iam:PassRole"}, ContextEntries: passed,
 			PermissionsBoundaryPolicyInputList: []string{statements(`"Effect":"Allow","Action":"eks:*","Resource":"*"`)}}))
 

@@ -130,7 +130,7 @@ func TestCheckIdentity(t *testing.T) {
 		"tag with a colon":      {condition("ec2:ResourceTag/eks:eni:owner"), ""},
 		"no tag":                {condition("aws:ResourceTag/"), "does not supply"},
 		"misspelt":              {condition("aws:RequestedRegoin"), "does not supply"},
-		"AWS's, not ours":       {condition("aws:PrincipalOrgID"), "does not supply"},
+		"AWS's, not ours":       {condition("aws:ResourceOrgID"), "does not supply"},
 		"service's":             {condition("iam:PassedToService"), ""},
 		"service's, not ours":   {condition("ec2:VolumeSize"), "does not supply"},
 		"of another service":    {condition("kms:ResourceAliases"), ""},

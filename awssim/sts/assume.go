@@ -3,10 +3,8 @@ package sts
 import (
 	"context"
 	"fmt"
-	"maps"
 	"net/http"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -167,7 +165,7 @@ func (s *Service) checkTrust(c *api.Call, a *assumption, role iam.Role, caller a
 	if err != nil {
 		return fmt.Errorf("trust policy of %s: %w", role.ARN(), err)
 	}
-	request := trustRequest(c, a, role, caller)
+	request := s.trustRequest(c, a, role, caller)
 	for _, action := range actions(c) {
 		request.Action = action
 		if policy.Evaluate([]*policy.Document{trust}, request) != policy.Allow {
@@ -178,61 +176,26 @@ func (s *Service) checkTrust(c *api.Call, a *assumption, role iam.Role, caller a
 }
 
 // trustRequest is what a trust policy is asked, but for the action.
-func trustRequest(c *api.Call, a *assumption, role iam.Role, caller auth.Key) policy.Request {
-	principal := c.Caller.ARN
+func (s *Service) trustRequest(c *api.Call, a *assumption, role iam.Role, caller auth.Key) policy.Request {
 	arns := []string{c.Caller.ARN}
 	if caller.RoleARN != "" {
-		principal = caller.RoleARN
 		arns = append(arns, caller.RoleARN)
 	}
-	return policy.Request{
-		Resource: role.ARN(),
-		Caller:   policy.Caller{Account: c.Caller.AccountID, ARNs: arns},
-		Context:  trustContext(c, a, principal, caller),
-	}
+	r := policy.Permission{Resource: role.ARN(), Context: a.context(role)}.Request(s.callers.Context(c))
+	r.Caller = policy.Caller{Account: c.Caller.AccountID, ARNs: arns}
+	return r
 }
 
-// trustContext are the condition keys of an AssumeRole call. See
-// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_iam-condition-keys.html.
-func trustContext(c *api.Call, a *assumption, principal string, caller auth.Key) map[string][]string {
-	keys := map[string][]string{
-		"aws:principalarn":     {principal},
-		"aws:principalaccount": {c.Caller.AccountID},
-		"aws:userid":           {c.Caller.UserID},
-		"aws:currenttime":      {c.Now.UTC().Format(time.RFC3339)},
-		"aws:epochtime":        {strconv.FormatInt(c.Now.Unix(), 10)},
-		"aws:requestedregion":  {c.Region},
-		"aws:securetransport":  {"true"},
-		"aws:sourceip":         {c.SourceIP},
-		"sts:rolesessionname":  {a.session},
-	}
-	if _, user, ok := strings.Cut(c.Caller.ARN, ":user/"); ok {
-		keys["aws:username"] = []string{user[strings.LastIndex(user, "/")+1:]}
-		keys["aws:principaltype"] = []string{"User"}
-	} else {
-		keys["aws:principaltype"] = []string{"AssumedRole"}
-	}
-	if a.externalID != "" {
-		keys["sts:externalid"] = []string{a.externalID}
-	}
-	if len(a.transitive) > 0 {
-		keys["sts:transitivetagkeys"] = a.transitive
-	}
-	if caller.SourceIdentity != "" {
-		keys["aws:sourceidentity"] = []string{caller.SourceIdentity}
-	}
-	if a.sourceIdentity != "" {
-		keys["sts:sourceidentity"] = []string{a.sourceIdentity}
-	}
-	for k, v := range caller.Tags {
-		keys["aws:principaltag/"+strings.ToLower(k)] = []string{v}
-	}
-	for k, v := range a.tags {
-		keys["aws:requesttag/"+strings.ToLower(k)] = []string{v}
-	}
-	if len(a.tags) > 0 {
-		keys["aws:tagkeys"] = slices.Sorted(maps.Keys(a.tags))
-	}
+// context are the condition keys of an AssumeRole call, see
+// https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssecuritytokenservice.html.
+func (a *assumption) context(role iam.Role) policy.Context {
+	keys := policy.Context{}
+	keys.Set("sts:RoleSessionName", a.session)
+	keys.Set("sts:ExternalId", a.externalID)
+	keys.Set("sts:SourceIdentity", a.sourceIdentity)
+	keys.Set("sts:TransitiveTagKeys", a.transitive...)
+	keys.RequestTags(a.tags)
+	keys.ResourceTags("iam", role.Tags)
 	return keys
 }
 

@@ -2,6 +2,7 @@ package sts
 
 import (
 	"kargo.dev/kargo/awssim/api"
+	"kargo.dev/kargo/awssim/iam"
 	"kargo.dev/kargo/awssim/policy"
 )
 
@@ -19,22 +20,17 @@ func (s *Service) Permissions(c *api.Call) []policy.Permission {
 		return nil // it is refused for what is wrong with it
 	}
 	caller, _ := s.keys.Lookup(c.Caller.AccessKeyID)
-	keys := policy.Context{}
-	keys.Set("sts:RoleSessionName", a.session)
-	keys.Set("sts:ExternalId", a.externalID)
-	keys.Set("sts:SourceIdentity", a.sourceIdentity)
-	keys.Set("sts:TransitiveTagKeys", a.transitive...)
-	keys.RequestTags(a.tags)
 	role, ok := s.roles.Role(a.account, a.roleName)
 	exists := ok && role.ARN() == a.roleARN
-	if exists {
-		keys.ResourceTags("iam", role.Tags)
+	if !exists {
+		role = iam.Role{}
 	}
+	keys := a.context(role)
 	var list []policy.Permission
 	for _, action := range actions(c) {
 		p := policy.Permission{Action: action, Resource: a.roleARN, Context: keys}
 		if trust, err := s.trust.Parse(role.Trust); err == nil && exists && a.account == c.Caller.AccountID {
-			request := trustRequest(c, a, role, caller)
+			request := s.trustRequest(c, a, role, caller)
 			request.Action = action
 			p.Granted = trust.GrantTo(request)
 		}

@@ -21,20 +21,29 @@ type Roles interface {
 type Options struct {
 	Keys  *auth.Keys
 	Roles Roles
-	Clock api.Clock
+	// Callers tells the condition keys of who calls.
+	Callers Callers
+	Clock   api.Clock
+}
+
+// Callers knows who calls.
+type Callers interface {
+	// Context are AWS's global condition keys of a call.
+	Context(c *api.Call) policy.Context
 }
 
 // Service is STS of all accounts.
 type Service struct {
-	keys  *auth.Keys
-	roles Roles
-	now   func() time.Time
-	trust policy.Cache
+	keys    *auth.Keys
+	roles   Roles
+	callers Callers
+	now     func() time.Time
+	trust   policy.Cache
 }
 
 // New returns the service.
 func New(o Options) *Service {
-	return &Service{keys: o.Keys, roles: o.Roles, now: o.Clock.Now}
+	return &Service{keys: o.Keys, roles: o.Roles, callers: o.Callers, now: o.Clock.Now}
 }
 
 // Name implements api.Service.
