@@ -79,7 +79,7 @@ func TestSessionPolicies(t *testing.T) {
 	wantCode(t, err, "MalformedPolicyDocument")
 }
 
-func TestServiceControlPolicies(t *testing.T) {
+func TestControlPoliciesDecide(t *testing.T) {
 	s, admin, _ := startEC2(t)
 	const all = `"Effect":"Allow","Action":"*","Resource":"*"`
 	s.control.set(t, shopID, statements(all), statements(all, `"Effect":"Deny","NotAction":["iam:*","sts:*"],"Resource":"*","Condition":{"StringNotEquals":{"aws:RequestedRegion":["eu-west-1"]}}`))
