@@ -130,7 +130,7 @@ func setup(ctx context.Context, mgr ctrl.Manager, opts Options) error {
 		clusterURL = opts.FleetURL
 	}
 	return (&workloadcluster.Reconciler{
-		Client: mgr.GetClient(), Blueprints: blueprints, Network: claims, Clusters: clusters,
+		Client: mgr.GetClient(), Blueprints: blueprints, Fleet: tracker, Network: claims, Clusters: clusters,
 		Flux: installation, FleetURL: clusterURL, Now: time.Now,
 	}).SetupWithManager(mgr, workloadcluster.Sources{
 		Connections: clusters.source,

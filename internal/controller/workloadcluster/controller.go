@@ -34,6 +34,13 @@ type Blueprints interface {
 	Get(ctx context.Context, ref gitrepo.Ref) (*blueprint.Blueprint, error)
 }
 
+// Fleet tells how reading the fleet repository goes.
+type Fleet interface {
+	// Outage says since when and why it cannot be read, and "" while it can.
+	// Sources.Fleet tells all clusters when it changes.
+	Outage() string
+}
+
 // NetworkClaims keeps network ranges from overlapping.
 type NetworkClaims interface {
 	Reserve(ctx context.Context, claimant string, want netip.Prefix) error
@@ -54,6 +61,7 @@ type Clusters interface {
 type Reconciler struct {
 	Client     client.Client
 	Blueprints Blueprints
+	Fleet      Fleet
 	Network    NetworkClaims
 	Clusters   Clusters
 	Flux       Flux

@@ -96,8 +96,9 @@ func (unconnected) Watch(context.Context, client.ObjectKey, clustercache.Watcher
 }
 
 // start runs the controller until the test ends.
-func start(t *testing.T) {
+func start(t *testing.T) *outage {
 	t.Helper()
+	outages := &outage{events: make(chan event.GenericEvent)}
 	mgr, err := ctrl.NewManager(env.Config, ctrl.Options{Scheme: env.Scheme, Metrics: server.Options{BindAddress: "0"}, Controller: testenv.ControllerConfig()})
 	if err != nil {
 		t.Fatal(err)
@@ -107,7 +108,7 @@ func start(t *testing.T) {
 		"broken": fleet(t, map[string]string{"flavors/standard/flavor.yaml": "settings: ["}),
 	}}
 	r := &workloadcluster.Reconciler{
-		Client: mgr.GetClient(), Blueprints: blueprint.NewStore(repo), Clusters: unconnected{}, Now: time.Now,
+		Client: mgr.GetClient(), Blueprints: blueprint.NewStore(repo), Fleet: outages, Clusters: unconnected{}, Now: time.Now,
 		Network: &networkclaims.Store{Client: mgr.GetClient(), Reader: mgr.GetAPIReader(), Namespace: "default"},
 	}
 	none := make(chan event.GenericEvent)
@@ -115,7 +116,7 @@ func start(t *testing.T) {
 		Connections: func(string, func(context.Context, client.Object) []ctrl.Request) source.Source {
 			return source.Channel(none, &handler.EnqueueRequestForObject{})
 		},
-		Fleet: source.Channel(none, &handler.EnqueueRequestForObject{}),
+		Fleet: source.Channel(outages.events, &handler.EnqueueRequestForObject{}),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -129,6 +130,7 @@ func start(t *testing.T) {
 			t.Error("manager:", err)
 		}
 	})
+	return outages
 }
 
 // account makes a team and a ready account of it, as their controllers would.
@@ -210,6 +212,15 @@ func TestBadInputIsStalled(t *testing.T) {
 			}
 		})
 	}
+}
+
+func planeOf(t *testing.T, namespace, name string) *ekscontrolplanev1.AWSManagedControlPlane {
+	t.Helper()
+	plane := &ekscontrolplanev1.AWSManagedControlPlane{}
+	if err := env.Client.Get(t.Context(), client.ObjectKey{Namespace: namespace, Name: name}, plane); err != nil {
+		t.Fatal(err)
+	}
+	return plane
 }
 
 // shape is what a test compares of the Cluster API objects.

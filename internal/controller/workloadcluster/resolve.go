@@ -31,7 +31,23 @@ func (r *Reconciler) resolve(ctx context.Context, s *scope) (string, error) {
 		return "", phase.Terminal(v1alpha1.ReasonNameTaken,
 			"Helm made a bare cluster %s in this account; take it over with `kargoctl adopt cluster %s`, or choose another name", c.Name, c.Name)
 	}
+	// The outage is asked for first: one that ends meanwhile tells the cluster again.
+	outage := r.Fleet.Outage()
+	message, err := r.resolveDesign(ctx, s, outage)
+	if outage == "" {
+		return message, err
+	}
+	return message + "; " + outage, alsoSay(err, outage)
+}
+
+// resolveDesign finds out what the cluster should be made of, from the mirror of
+// the fleet repository as it was last fetched.
+func (r *Reconciler) resolveDesign(ctx context.Context, s *scope, outage string) (string, error) {
 	print, err := r.Blueprints.Get(ctx, ref(s.cluster))
+	if outage != "" && errors.Is(err, gitrepo.ErrNotFound) {
+		// It may have been pushed since: unreadable is not empty.
+		return "", phase.Waiting(v1alpha1.ReasonFleetUnreadable, "%s as it was last read; the cluster stays as it is", err)
+	}
 	if err != nil {
 		return "", blueprintError(s.cluster, err)
 	}
@@ -41,6 +57,20 @@ func (r *Reconciler) resolve(ctx context.Context, s *scope) (string, error) {
 		return "", err
 	}
 	return fmt.Sprintf("flavor %s at %s, commit %s", s.cluster.Spec.Flavor, ref(s.cluster), short(print.Commit)), nil
+}
+
+// alsoSay adds the outage to what a person reads of an error: what they have
+// pushed to mend it may not have arrived.
+func alsoSay(err error, outage string) error {
+	var waiting *phase.WaitingError
+	var terminal *phase.TerminalError
+	switch {
+	case errors.As(err, &waiting):
+		return phase.Waiting(waiting.Reason, "%s; %s", waiting.Message, outage).After(waiting.RetryAfter)
+	case errors.As(err, &terminal):
+		return phase.Terminal(terminal.Reason, "%s; %s", terminal.Message, outage)
+	}
+	return err
 }
 
 // ref is what the cluster follows.

@@ -22,7 +22,7 @@ import (
 type Sources struct {
 	// Connections tells when a workload cluster is connected or lost.
 	Connections func(controllerName string, mapFunc func(context.Context, client.Object) []ctrl.Request) source.Source
-	// Fleet tells which clusters' commit has moved.
+	// Fleet tells which clusters' commit has moved, and all when an outage begins or ends.
 	Fleet source.Source
 }
 
