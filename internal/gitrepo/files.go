@@ -10,8 +10,6 @@ import (
 	"path"
 	"path/filepath"
 
-	"github.com/go-git/go-git/v5"
-	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/filemode"
 	"github.com/go-git/go-git/v5/plumbing/object"
 )
@@ -35,16 +33,9 @@ func (r *Repository) Files(ctx context.Context, commit string, wanted func(path 
 	if _, err := os.Stat(dir); err == nil {
 		return os.DirFS(dir), nil
 	}
-	var c *object.Commit
-	err := r.read(func(repo *git.Repository) (err error) {
-		c, err = repo.CommitObject(plumbing.NewHash(commit))
-		return err
-	})
-	if errors.Is(err, plumbing.ErrObjectNotFound) {
-		return nil, fmt.Errorf("commit %s: %w", commit, ErrNotFound)
-	}
+	c, err := r.commit(commit)
 	if err != nil {
-		return nil, fmt.Errorf("commit %s: %w", commit, err)
+		return nil, err
 	}
 	tree, err := c.Tree()
 	if err != nil {

@@ -17,6 +17,7 @@ import (
 	"github.com/go-git/go-git/v5"
 	"github.com/go-git/go-git/v5/config"
 	"github.com/go-git/go-git/v5/plumbing"
+	"github.com/go-git/go-git/v5/plumbing/object"
 )
 
 // ErrNotFound says that the mirror has no such branch, tag or commit.
@@ -190,6 +191,22 @@ func (r *Repository) read(f func(*git.Repository) error) error {
 	}
 	r.repo = repo
 	return f(repo)
+}
+
+// commit reads a commit; ErrNotFound if the mirror has none such.
+func (r *Repository) commit(hash string) (*object.Commit, error) {
+	var c *object.Commit
+	err := r.read(func(repo *git.Repository) (err error) {
+		c, err = repo.CommitObject(plumbing.NewHash(hash))
+		return err
+	})
+	if errors.Is(err, plumbing.ErrObjectNotFound) {
+		err = ErrNotFound
+	}
+	if err != nil {
+		return nil, fmt.Errorf("commit %s: %w", hash, err)
+	}
+	return c, nil
 }
 
 // filesDir is where a commit's files lie.

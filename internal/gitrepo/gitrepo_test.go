@@ -305,6 +305,42 @@ func TestFilesAreBounded(t *testing.T) {
 	}
 }
 
+// TestNewCommitsAreSeen, whichever method is asked for one first.
+func TestNewCommitsAreSeen(t *testing.T) {
+	read := map[string]func(r *Repository, commit string) error{
+		"Resolve": func(r *Repository, commit string) error {
+			got, err := r.Resolve(Ref{Branch: "main"})
+			if err == nil && got != commit {
+				err = errors.New("main is at " + got)
+			}
+			return err
+		},
+		"Files": func(r *Repository, commit string) error {
+			_, err := r.Files(t.Context(), commit, func(string) bool { return true })
+			return err
+		},
+		"LastChange": func(r *Repository, commit string) error {
+			_, err := r.LastChange(commit, "a.txt")
+			return err
+		},
+	}
+	for name, sees := range read {
+		t.Run(name, func(t *testing.T) {
+			u := newUpstream(t)
+			r := u.mirror()
+			for _, text := range []string{"1", "2", "3"} {
+				commit := u.commit(map[string]string{"a.txt": text})
+				if err := r.Fetch(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				if err := sees(r, commit); err != nil {
+					t.Errorf("commit %s: %v", text, err)
+				}
+			}
+		})
+	}
+}
+
 // TestLastChange: charts that did not change keep their commit.
 func TestLastChange(t *testing.T) {
 	u := newUpstream(t)

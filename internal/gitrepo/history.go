@@ -14,12 +14,9 @@ import (
 func (r *Repository) LastChange(commit, path string) (string, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	last, err := r.repo.CommitObject(plumbing.NewHash(commit))
-	if errors.Is(err, plumbing.ErrObjectNotFound) {
-		return "", fmt.Errorf("commit %s: %w", commit, ErrNotFound)
-	}
+	last, err := r.commit(commit)
 	if err != nil {
-		return "", fmt.Errorf("commit %s: %w", commit, err)
+		return "", err
 	}
 	want, err := contentAt(last, path)
 	if err != nil {
