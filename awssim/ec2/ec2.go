@@ -150,10 +150,8 @@ type request struct {
 }
 
 // serve makes a handler an api.Operation: it takes the account's turn, brings
-// the state up to the time of the call, and answers dry runs.
-//
-// AWS checks permissions and some parameters before it answers a dry run; the
-// simulator answers at once.
+// the state up to the time of the call, and answers dry runs. Whether the caller
+// may do it was checked before; AWS then checks some parameters, too.
 func (s *Service) serve(h handler) func(context.Context, *api.Call) (any, error) {
 	return func(_ context.Context, c *api.Call) (any, error) {
 		f := form{c.Params}
