@@ -170,6 +170,9 @@ func (s *Service) Permissions(c *api.Call) []policy.Permission {
 	var in struct{ AlternateContactType, RegionName string }
 	_ = json.Unmarshal(c.Body, &in) // see target
 	p := policy.Permission{Action: serviceName + ":" + c.Operation, Resource: s.resource(c), Context: policy.Context{}}
+	if _, path, ok := s.members.Membership(target(c)); ok {
+		p.Context.Set("account:AccountResourceOrgPaths", path)
+	}
 	p.Context.Set("account:AlternateContactTypes", in.AlternateContactType)
 	p.Context.Set("account:TargetRegion", in.RegionName)
 	return []policy.Permission{p}

@@ -13,7 +13,7 @@ import (
 // within 30 days the higher of 250 and a fifth of the member accounts, at most 1000.
 const (
 	closureWindow      = 30 * 24 * time.Hour
-	closureTakes       = 3 * time.Minute
+	closureTakes       = 2 * time.Minute
 	fewestClosures     = 250
 	mostClosures       = 1000
 	concurrentClosures = 3

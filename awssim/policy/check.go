@@ -94,7 +94,7 @@ func suppliedKeys() map[string]string {
 		"sts":           `externalid rolesessionname sourceidentity transitivetagkeys`,
 		"autoscaling":   `resourcetag/* minsize maxsize`,
 		"organizations": `policytype serviceprincipal`,
-		"account":       `alternatecontacttypes targetregion accountresourceorgpaths accountresourceorgtags/*`,
+		"account":       `alternatecontacttypes targetregion accountresourceorgpaths`,
 		"servicequotas": `service`,
 		"tag":           ``,
 	}
