@@ -26,9 +26,9 @@ type Blueprint struct {
 	Commit string
 	// ChartsCommit is the last one up to Commit that changed anything below charts/.
 	ChartsCommit string
-	Fleet   *fleet.Fleet
-	Catalog *fleet.Catalog
-	Chart   *clusterchart.Chart
+	Fleet        *fleet.Fleet
+	Catalog      *fleet.Catalog
+	Chart        *clusterchart.Chart
 }
 
 // Repository is what the store reads: a mirror of the fleet repository.
