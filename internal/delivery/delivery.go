@@ -40,8 +40,9 @@ const interval = 10 * time.Minute
 type Options struct {
 	// URL of the fleet repository as the cluster reaches it.
 	URL string
-	// Branch or Tag the commit is on; exactly one is set.
-	Branch, Tag string
+	// Branch the commit is on; "" for a release, whose commit Flux looks for on all
+	// branches (it fetches no tags to find a commit).
+	Branch string
 	// Commit to apply. Pinning it lets settings and content change together, and
 	// lets no push reach a cluster that the manager has not decided on.
 	Commit string

@@ -148,7 +148,7 @@ func (d *design) poolVersions(version upgrade.Minor) map[string]any {
 func (s *scope) deliveryOptions(url string, facts settings.Facts) delivery.Options {
 	spec := s.cluster.Spec
 	return delivery.Options{
-		URL: url, Branch: spec.Branch, Tag: spec.Release, Commit: s.design.blueprint.Commit, ChartsCommit: s.design.blueprint.ChartsCommit,
+		URL: url, Branch: spec.Branch, Commit: s.design.blueprint.Commit, ChartsCommit: s.design.blueprint.ChartsCommit,
 		Flavor: spec.Flavor, Environment: s.account.Spec.Environment,
 		Settings: settings.Substitutions(s.design.settings.Map(), facts),
 	}
