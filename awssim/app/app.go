@@ -17,6 +17,8 @@ import (
 	"kargo.dev/kargo/awssim/authz"
 	"kargo.dev/kargo/awssim/iam"
 	"kargo.dev/kargo/awssim/org"
+	"kargo.dev/kargo/awssim/organizations"
+	"kargo.dev/kargo/awssim/quota"
 	"kargo.dev/kargo/awssim/store"
 	"kargo.dev/kargo/internal/engine"
 )
@@ -95,6 +97,8 @@ type core struct {
 	keys         *auth.Keys
 	iam          *iam.Service
 	organisation *org.Organisation
+	tree         *organizations.Tree
+	quotas       *quota.Book
 	authorizer   *authz.Authorizer
 }
 
@@ -103,11 +107,17 @@ func newCore(st *store.Store, config org.Config, factor float64) (core, error) {
 	c.keys = auth.NewKeys(st, c.clock)
 	c.organisation = org.New(org.Options{Store: st, Keys: c.keys, Clock: c.clock})
 	var err error
-	if c.iam, err = iam.New(iam.Options{Store: st, Clock: c.clock, Keys: c.keys, Accounts: c.organisation}); err != nil {
+	if c.tree, err = organizations.OpenTree(st, c.organisation); err != nil {
 		return c, err
 	}
-	c.authorizer = authz.New(authz.Options{Keys: c.keys, Principals: c.iam})
-	return c, c.organisation.Seed(config, c.iam)
+	if c.iam, err = iam.New(iam.Options{Store: st, Clock: c.clock, Keys: c.keys, Accounts: c.organisation, Control: c.tree}); err != nil {
+		return c, err
+	}
+	if c.quotas, err = quota.Open(st, c.clock); err != nil {
+		return c, err
+	}
+	c.authorizer = authz.New(authz.Options{Keys: c.keys, Principals: c.iam, Membership: c.tree})
+	return c, errors.Join(c.organisation.Seed(config, c.iam), c.quotas.Declare(config.Quotas))
 }
 
 // serve answers requests until ctx is done.

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"path/filepath"
 
+	"kargo.dev/kargo/awssim/account"
 	"kargo.dev/kargo/awssim/api"
 	"kargo.dev/kargo/awssim/auth"
 	"kargo.dev/kargo/awssim/autoscaling"
@@ -13,7 +14,9 @@ import (
 	"kargo.dev/kargo/awssim/ec2"
 	"kargo.dev/kargo/awssim/eks"
 	"kargo.dev/kargo/awssim/org"
+	"kargo.dev/kargo/awssim/organizations"
 	"kargo.dev/kargo/awssim/server"
+	"kargo.dev/kargo/awssim/servicequotas"
 	"kargo.dev/kargo/awssim/store"
 	"kargo.dev/kargo/awssim/sts"
 	"kargo.dev/kargo/awssim/tagging"
@@ -24,12 +27,17 @@ import (
 // tokenReviewPath is where clusters' API servers ask whose a token is.
 const tokenReviewPath = "/_awssim/tokenreview"
 
+// quotasPath is where quotas are set from outside of AWS's API.
+const quotasPath = "/_awssim/quotas"
+
 // assembly is the simulator, put together.
 type assembly struct {
-	server *server.Server
-	eks    *eks.Service
-	log    *slog.Logger
-	closes []func() // in the order of making
+	server  *server.Server
+	eks     *eks.Service
+	account *account.Service
+	quotas  *servicequotas.Service
+	log     *slog.Logger
+	closes  []func() // in the order of making
 }
 
 func (a *assembly) close() {
@@ -53,17 +61,19 @@ func assemble(ctx context.Context, o Options, st *store.Store, config org.Config
 	if err != nil {
 		return nil, err
 	}
-	services, err := a.services(c, plane)
+	services, err := a.services(c, plane, config.Closures)
 	if err != nil {
 		return nil, err
 	}
-	gate := auth.New(auth.Options{Keys: c.keys, Clock: c.clock, Hosts: []string{address}})
+	gate := auth.New(auth.Options{Keys: c.keys, Clock: c.clock, Hosts: []string{address}, Closed: a.account.Closed})
 	a.server, err = server.New(server.Options{
 		Store: st, Services: services, Auth: gate, Organisation: c.organisation, Clock: c.clock, Log: o.Log,
 		Authorizer: c.authorizer,
 		CallLog:    filepath.Join(o.StateDir, "calls.jsonl"),
 		Local: map[string]http.Handler{
 			"POST " + tokenReviewPath + "/{account}/{cluster}": plane.TokenReviewHandler(gate, a.eks),
+			"GET " + quotasPath:  a.quotas.List(),
+			"POST " + quotasPath: a.quotas.Set(),
 		},
 	})
 	return a, err
@@ -108,7 +118,7 @@ func (a *assembly) runner(o Options) (process.Runner, error) {
 }
 
 // services makes all simulated services.
-func (a *assembly) services(c core, plane eks.DataPlane) ([]api.Service, error) {
+func (a *assembly) services(c core, plane eks.DataPlane, closures int) ([]api.Service, error) {
 	compute, err := ec2.New(ec2.Options{Store: c.store, Clock: c.clock})
 	if err != nil {
 		return nil, err
@@ -124,8 +134,20 @@ func (a *assembly) services(c core, plane eks.DataPlane) ([]api.Service, error) 
 	if err != nil {
 		return nil, err
 	}
+	organization, err := organizations.New(organizations.Options{
+		Store: c.store, Clock: c.clock, Tree: c.tree, Organisation: c.organisation, IAM: c.iam, Closures: closures,
+	})
+	if err != nil {
+		return nil, err
+	}
+	a.account, err = account.New(account.Options{Store: c.store, Clock: c.clock, Organisation: c.organisation, Members: organization})
+	if err != nil {
+		return nil, err
+	}
+	a.quotas = servicequotas.New(c.quotas)
 	tags, err := tagging.New(tagging.Options{Sources: []tagging.Source{compute, groups, a.eks}})
 	return []api.Service{
-		c.iam, sts.New(sts.Options{Keys: c.keys, Roles: c.iam, Callers: c.authorizer, Clock: c.clock}), compute, groups, a.eks, tags,
+		c.iam, sts.New(sts.Options{Keys: c.keys, Roles: org.Roles{Organisation: c.organisation, IAM: c.iam}, Callers: c.authorizer, Clock: c.clock}),
+		organization, a.account, a.quotas, compute, groups, a.eks, tags,
 	}, err
 }

@@ -40,7 +40,7 @@ func TestEveryOperationIsDocumented(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	services, err := (&assembly{log: slog.New(slog.DiscardHandler)}).services(c, noPlane{})
+	services, err := (&assembly{log: slog.New(slog.DiscardHandler)}).services(c, noPlane{}, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

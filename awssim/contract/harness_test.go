@@ -190,8 +190,10 @@ func startWith(t *testing.T, dir string, factor float64, more ...func(t *testing
 	}
 	sim.Server = httptest.NewUnstartedServer(nil)
 	sim.auth = auth.New(auth.Options{Keys: sim.Keys, Clock: sim.Clock, Hosts: []string{sim.Listener.Addr().String()}, Closed: management.Closed})
+	quotas := servicequotas.New(sim.Quotas)
 	handler, err := server.New(server.Options{Store: st, Services: services, Auth: sim.auth, Organisation: sim.Organisation,
-		Authorizer: sim.authorizer(), Clock: sim.Clock, CallLog: filepath.Join(dir, "calls.jsonl")})
+		Authorizer: sim.authorizer(), Clock: sim.Clock, CallLog: filepath.Join(dir, "calls.jsonl"),
+		Local: map[string]http.Handler{"GET /_awssim/quotas": quotas.List(), "POST /_awssim/quotas": quotas.Set()}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,15 +10,17 @@ import (
 // maxSetting is more than the body of a setting is long.
 const maxSetting = 1 << 16
 
-// Handler is the simulator's own endpoint for quotas: GET lists what was set, POST
-// sets one (quota.Setting).
-func (s *Service) Handler() http.Handler {
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /", func(w http.ResponseWriter, _ *http.Request) {
+// List is the simulator's own endpoint that lists what was set.
+func (s *Service) List() http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
 		list := s.book.Settings()
 		reply(w, map[string]any{"count": len(list), "items": list})
-	})
-	mux.HandleFunc("POST /", func(w http.ResponseWriter, r *http.Request) {
+	}
+}
+
+// Set is the simulator's own endpoint that gives a quota a value (quota.Setting).
+func (s *Service) Set() http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
 		var setting quota.Setting
 		d := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxSetting))
 		d.DisallowUnknownFields()
@@ -35,8 +37,7 @@ func (s *Service) Handler() http.Handler {
 			return
 		}
 		reply(w, setting)
-	})
-	return mux
+	}
 }
 
 func reply(w http.ResponseWriter, v any) {

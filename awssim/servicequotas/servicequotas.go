@@ -73,8 +73,10 @@ func (s *Service) Permissions(c *api.Call) []policy.Permission {
 func page[T any](list []T, key func(T) string, p jsonapi.Paging) ([]T, jsonapi.Next, error) {
 	return jsonapi.Page(list, key, p, jsonapi.Limits{
 		Largest: 100, Usual: 100,
-		Size:  func(value string) error { return illegal("MaxResults must be between 1 and 100, not %s.", value) },
-		Token: func(string) error { return api.Errorf("InvalidPaginationTokenException", "Invalid input was provided.") },
+		Size: func(value string) error { return illegal("MaxResults must be between 1 and 100, not %s.", value) },
+		Token: func(string) error {
+			return api.Errorf("InvalidPaginationTokenException", "Invalid input was provided.")
+		},
 	})
 }
 
