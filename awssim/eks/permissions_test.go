@@ -55,7 +55,7 @@ func TestPermissions(t *testing.T) {
 		got, want map[string][]string
 	}{
 		"CreateCluster": {before, map[string][]string{
-			"eks:CreateCluster cluster/shop":                     {"aws:RequestTag/env=prod", "aws:TagKeys=env", "eks:deletionProtection=true", "eks:kubernetesVersion=1.34",
+			"eks:CreateCluster cluster/shop": {"aws:RequestTag/env=prod", "aws:TagKeys=env", "eks:deletionProtection=true", "eks:kubernetesVersion=1.34",
 				"eks:authenticationMode=API_AND_CONFIG_MAP", "eks:bootstrapClusterCreatorAdminPermissions=true", "eks:endpointPrivateAccess=true"},
 			"iam:PassRole role/cluster":                          {"iam:PassedToService=eks.amazonaws.com"},
 			slr + "eks.amazonaws.com/AWSServiceRoleForAmazonEKS": {"iam:AWSServiceName=eks.amazonaws.com"},

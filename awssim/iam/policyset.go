@@ -74,11 +74,10 @@ func (s *Service) policySet(account, arn string, p Policies) (policy.Set, error)
 func (s *Service) managedSource(account, arn string) (policy.Source, error) {
 	source := policy.Source{Name: arn[strings.LastIndex(arn, "/")+1:], Document: &policy.Document{}}
 	p, err := s.findPolicy(account, arn)
-	if err != nil || p.Document == "" {
-		return source, nil //nolint:nilerr // see above
-	}
-	if source.Document, err = s.parsed.Parse(p.Document); err != nil {
-		return source, fmt.Errorf("policy %s: %w", arn, err)
+	if err == nil && p.Document != "" {
+		if source.Document, err = s.parsed.Parse(p.Document); err != nil {
+			return source, fmt.Errorf("policy %s: %w", arn, err)
+		}
 	}
 	return source, nil
 }

@@ -1,11 +1,16 @@
 package policy
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 )
+
+// malformation is what is wrong with a policy, in AWS's words.
+type malformation string
+
+// Error implements error.
+func (m malformation) Error() string { return string(m) }
 
 // CheckIdentity refuses what AWS refuses in a policy that is attached to a
 // principal (identity, boundary, session and service control policies), and
@@ -14,18 +19,18 @@ func (d *Document) CheckIdentity() error {
 	for _, s := range d.Statements {
 		switch {
 		case s.Principal != nil || s.NotPrincipal != nil:
-			return errors.New("Policy document should not specify a principal.") //nolint:staticcheck // AWS's words
+			return malformation("Policy document should not specify a principal.")
 		case len(s.Resource) == 0 && len(s.NotResource) == 0:
-			return errors.New("Policy statement must contain resources.") //nolint:staticcheck // AWS's words
+			return malformation("Policy statement must contain resources.")
 		}
 		for _, action := range slices.Concat(s.Action, s.NotAction) {
 			if service, name, ok := strings.Cut(action, ":"); action != "*" && (!ok || service == "" || name == "") {
-				return errors.New("Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc.") //nolint:staticcheck // AWS's words
+				return malformation("Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc.")
 			}
 		}
 		for _, resource := range slices.Concat(s.Resource, s.NotResource) {
 			if resource != "*" && !isARN(resource) {
-				return fmt.Errorf(`Resource %s must be in ARN format or "*".`, resource) //nolint:staticcheck // AWS's words
+				return malformation("Resource " + resource + ` must be in ARN format or "*".`)
 			}
 		}
 	}

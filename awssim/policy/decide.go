@@ -35,12 +35,12 @@ func (p Permission) Request(shared Context) Request {
 type Grant string
 
 const (
-	// NotGranted: the caller's own policies have to allow.
+	// NotGranted leaves it to the caller's own policies.
 	NotGranted Grant = ""
-	// GrantedToRole: the role of the caller is named and allowed; the boundary and
-	// session policies still limit it.
+	// GrantedToRole names and allows the caller's role; the boundary and session
+	// policies still limit it.
 	GrantedToRole Grant = "role"
-	// GrantedToCaller: the user or session itself is named and allowed.
+	// GrantedToCaller names and allows the user or session itself.
 	GrantedToCaller Grant = "caller"
 )
 
