@@ -4,8 +4,6 @@ package e2e
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -192,29 +190,4 @@ func TestC_PushNeedsTheCredential(t *testing.T) {
 	if r.Code == 0 {
 		t.Error("pushing without a credential succeeded")
 	}
-}
-
-// TestC_TeamAsCode creates a team with a merge to management/.
-func TestC_TeamAsCode(t *testing.T) {
-	w := suite.Clone(t)
-	team := "apiVersion: kargo.dev/v1alpha1\nkind: Team\nmetadata:\n  name: fromgit\nspec:\n  owners:\n    - {kind: Group, name: fromgit-owners}\n"
-	if err := os.WriteFile(filepath.Join(w.Dir, "management", "fromgit.yaml"), []byte(team), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	w.Replace(t, "management/kustomization.yaml", "resources:", "resources:\n  - fromgit.yaml")
-	w.Push(t, "a new team")
-	platform.Eventually(t, time.Minute, func() error {
-		if r := suite.Try("get", "teams", "fromgit"); r.Code != 0 || !strings.Contains(r.Stdout, "True") {
-			return fmt.Errorf("%s%s", r.Stdout, r.Stderr)
-		}
-		return nil
-	})
-	w.Git(t, w.Dir, "revert", "--no-edit", "HEAD")
-	w.Git(t, w.Dir, "push", "-q", "origin", "main")
-	platform.Eventually(t, 2*time.Minute, func() error {
-		if r := suite.Try("get", "teams", "fromgit"); r.Code == 0 {
-			return fmt.Errorf("still there: %s", r.Stdout)
-		}
-		return nil
-	})
 }

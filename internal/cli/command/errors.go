@@ -122,5 +122,5 @@ func RefuseDeclared(obj client.Object, kind string) error {
 		return nil
 	}
 	return WithHint(fmt.Errorf("%s %s/%s is declared in Git (Flux Kustomization %s)", kind, obj.GetNamespace(), obj.GetName(), by),
-		"change or remove it in the fleet repository, under management/, and push")
+		"change it in the fleet repository, under management/, and push; to delete a cluster, push spec.deletionProtection: false first, then take it out")
 }
