@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -56,6 +57,10 @@ type Service struct {
 	instances  *kind[instance]
 	endpoints  *kind[vpcEndpoint]
 	templates  *kind[launchTemplate]
+	ipams      *kind[ipam]
+	pools      *kind[ipamPool]
+	poolBlocks *kind[ipamPoolBlock]
+	allotments *kind[ipamAllocation]
 	kinds      []anyKind
 
 	transitions *store.Table[transition]
@@ -112,6 +117,10 @@ func (s *Service) bind(st *store.Store) {
 	s.instances = bindKind(s, st, instanceKind())
 	s.endpoints = bindKind(s, st, vpcEndpointKind())
 	s.templates = bindKind(s, st, launchTemplateKind())
+	s.ipams = bindKind(s, st, ipamKind())
+	s.pools = bindKind(s, st, ipamPoolKind())
+	s.poolBlocks = bindKind(s, st, ipamPoolBlockKind())
+	s.allotments = bindKind(s, st, ipamAllocationKind())
 }
 
 // Name implements api.Service.
@@ -131,6 +140,7 @@ func (s *Service) Operations() []api.Operation {
 		s.addressOperations(), s.routeTableOperations(), s.securityGroupOperations(),
 		s.networkInterfaceOperations(), s.instanceOperations(), s.endpointOperations(),
 		s.launchTemplateOperations(), catalogOperations(), tagOperations(),
+		s.ipamOperations(), s.ipamPoolOperations(), ipamAllocationOperations(),
 	} {
 		for name, h := range group {
 			ops = append(ops, api.Operation{Name: name, Handle: s.serve(h)})
@@ -196,5 +206,13 @@ func (sc scope) stamp() time.Time { return sc.now.Truncate(time.Second) }
 
 // arn of a resource of EC2.
 func (sc scope) arn(resourceType, id string) string {
-	return fmt.Sprintf("arn:aws:%s:%s:%s:%s/%s", serviceName, sc.region, sc.account, resourceType, id)
+	return fmt.Sprintf("arn:aws:%s:%s:%s:%s/%s", serviceName, sc.arnRegion(resourceType), sc.account, resourceType, id)
+}
+
+// arnRegion is the region in a resource's ARN; those of IPAM have none.
+func (sc scope) arnRegion(resourceType string) string {
+	if strings.HasPrefix(resourceType, "ipam") {
+		return ""
+	}
+	return sc.region
 }

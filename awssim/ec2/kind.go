@@ -213,7 +213,11 @@ type anyKind interface {
 
 func (k *kind[T]) typeName() string { return k.resourceType }
 
-func (k *kind[T]) owns(id string) bool { return strings.HasPrefix(id, k.prefix+"-") }
+// owns tells whether an id is of this kind: ipam-pool-0ab is none of ipam's.
+func (k *kind[T]) owns(id string) bool {
+	rest, ok := strings.CutPrefix(id, k.prefix+"-")
+	return ok && !strings.Contains(rest, "-")
+}
 
 func (k *kind[T]) editTags(sc scope, id string, edit func(Tags) (Tags, error)) error {
 	v, err := k.get(sc, id)

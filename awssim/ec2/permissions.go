@@ -38,6 +38,7 @@ func permissionTable() map[string][]needed {
 	}
 	return map[string][]needed{
 		"AllocateAddress":                 one("elastic-ip", made),
+		"AllocateIpamPoolCidr":            one("ipam-pool", "IpamPoolId"),
 		"AssociateAddress":                {{"elastic-ip", "AllocationId", true}, {"instance", "InstanceId", true}, {"network-interface", "NetworkInterfaceId", true}},
 		"AssociateRouteTable":             {{"route-table", "RouteTableId", false}, {"subnet", "SubnetId", true}, {"internet-gateway", "GatewayId", true}},
 		"AssociateVpcCidrBlock":           one("vpc", "VpcId"),
@@ -47,6 +48,8 @@ func permissionTable() map[string][]needed {
 		"CreateCarrierGateway":            inVPC("carrier-gateway"),
 		"CreateEgressOnlyInternetGateway": inVPC("egress-only-internet-gateway"),
 		"CreateInternetGateway":           one("internet-gateway", made),
+		"CreateIpam":                      one("ipam", made),
+		"CreateIpamPool":                  {{"ipam-pool", made, false}, {"ipam-scope", "IpamScopeId", false}, {"ipam-pool", "SourceIpamPoolId", true}},
 		"CreateLaunchTemplate":            one("launch-template", made),
 		"CreateLaunchTemplateVersion":     one("launch-template", "LaunchTemplateId"),
 		"CreateNatGateway":                {{"natgateway", made, false}, {"elastic-ip", "AllocationId", true}, {"subnet", "SubnetId", false}},
@@ -60,6 +63,8 @@ func permissionTable() map[string][]needed {
 		"DeleteCarrierGateway":            one("carrier-gateway", "CarrierGatewayId"),
 		"DeleteEgressOnlyInternetGateway": one("egress-only-internet-gateway", "EgressOnlyInternetGatewayId"),
 		"DeleteInternetGateway":           one("internet-gateway", "InternetGatewayId"),
+		"DeleteIpam":                      one("ipam", "IpamId"),
+		"DeleteIpamPool":                  one("ipam-pool", "IpamPoolId"),
 		"DeleteLaunchTemplate":            one("launch-template", "LaunchTemplateId"),
 		"DeleteLaunchTemplateVersions":    one("launch-template", "LaunchTemplateId"),
 		"DeleteNatGateway":                one("natgateway", "NatGatewayId"),
@@ -70,13 +75,18 @@ func permissionTable() map[string][]needed {
 		"DeleteSubnet":                    one("subnet", "SubnetId"),
 		"DeleteVpc":                       one("vpc", "VpcId"),
 		"DeleteVpcEndpoints":              one("vpc-endpoint", "VpcEndpointId"),
+		"DeprovisionIpamPoolCidr":         one("ipam-pool", "IpamPoolId"),
 		"DescribeVpcAttribute":            one("vpc", "VpcId"),
 		"DetachInternetGateway":           gateway,
+		"GetIpamPoolAllocations":          one("ipam-pool", "IpamPoolId"),
+		"GetIpamPoolCidrs":                one("ipam-pool", "IpamPoolId"),
 		"ModifyLaunchTemplate":            one("launch-template", "LaunchTemplateId"),
 		"ModifySubnetAttribute":           one("subnet", "SubnetId"),
 		"ModifyVpcAttribute":              one("vpc", "VpcId"),
 		"ModifyVpcEndpoint":               append(one("vpc-endpoint", "VpcEndpointId"), endpointParts("Add")...),
+		"ProvisionIpamPoolCidr":           one("ipam-pool", "IpamPoolId"),
 		"ReleaseAddress":                  one("elastic-ip", "AllocationId"),
+		"ReleaseIpamPoolAllocation":       one("ipam-pool", "IpamPoolId"),
 		"ReplaceRoute":                    one("route-table", "RouteTableId"),
 		"ReplaceRouteTableAssociation":    {{"route-table", "RouteTableId", false}, {"subnet", "SubnetId", true}},
 		"DisassociateAddress":             {{"elastic-ip", "AllocationId", false}, {"network-interface", "NetworkInterfaceId", true}},
@@ -150,7 +160,7 @@ func (a asked) permission(resourceType, id string) policy.Permission {
 	}
 	p := policy.Permission{
 		Action:   "ec2:" + a.operation,
-		Resource: fmt.Sprintf("arn:aws:ec2:%s:%s:%s/%s", a.region, account, resourceType, id),
+		Resource: fmt.Sprintf("arn:aws:ec2:%s:%s:%s/%s", a.arnRegion(resourceType), account, resourceType, id),
 		Context:  policy.Context{"ec2:Region": {a.region}},
 	}
 	switch resourceType {
