@@ -201,3 +201,19 @@ func TestManagedDocuments(t *testing.T) {
 	_, err := iam.NewFromConfig(assume(t, s, s.account(t, shopID), team("x1"))).CreateRole(t.Context(), &iam.CreateRoleInput{RoleName: aws.String("r"), AssumeRolePolicyDocument: aws.String(trustShop)})
 	wantDenied(t, err, "AccessDenied", "because no identity-based policy allows the iam:CreateRole action") // PowerUserAccess
 }
+
+// TestTrustInTheOrganisation trusts whoever is in the organisation.
+func TestTrustInTheOrganisation(t *testing.T) {
+	s := start(t)
+	organisation, _, ok := s.Tree.Membership(bankID)
+	if !ok {
+		t.Fatal("the bank is in no organisation")
+	}
+	for id, want := range map[string]string{organisation: "", "o-another": "AccessDenied"} {
+		role := aws.String("for-" + id)
+		must[*iam.CreateRoleOutput](t)(iam.NewFromConfig(s.account(t, shopID)).CreateRole(t.Context(), &iam.CreateRoleInput{RoleName: role, AssumeRolePolicyDocument: aws.String(statements(
+			`"Effect":"Allow","Principal":{"AWS":"*"},"Action":"sts:AssumeRole","Condition":{"StringEquals":{"aws:PrincipalOrgID":"` + id + `"}}`))}))
+		_, err := sts.NewFromConfig(s.account(t, bankID)).AssumeRole(t.Context(), &sts.AssumeRoleInput{RoleArn: shopRole(*role), RoleSessionName: aws.String("bank")})
+		wantCode(t, err, want)
+	}
+}
