@@ -3,6 +3,7 @@ package contract_test
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -429,4 +430,25 @@ func TestOrganizationsTags(t *testing.T) {
 	}
 	_, err := c.ListTagsForResource(ctx, &organizations.ListTagsForResourceInput{ResourceId: aws.String("999999999999")})
 	wantCode(t, err, "TargetNotFoundException")
+}
+
+func TestOrganizationsFaults(t *testing.T) {
+	sim := start(t)
+	c, ctx := governor(t, sim), t.Context()
+	for kind, code := range map[string]string{
+		"throttle": "TooManyRequestsException", "5xx": "ServiceException", "accessdenied": "AccessDeniedException", "quota": "ConstraintViolationException",
+	} {
+		do(t, sim, http.MethodPost, "/_awssim/faults", `{"kind": "`+kind+`", "service": "organizations", "count": 1}`, nil)
+		_, err := c.DescribeOrganization(ctx, &organizations.DescribeOrganizationInput{})
+		wantCode(t, err, code)
+	}
+	// An answer that is lost: the request goes on, and is found by its name.
+	do(t, sim, http.MethodPost, "/_awssim/faults", `{"kind": "lostanswer", "service": "organizations", "operation": "CreateAccount", "count": 1}`, nil)
+	if _, err := c.CreateAccount(ctx, &organizations.CreateAccountInput{AccountName: aws.String("lost"), Email: aws.String("lost@example.com")}); err == nil {
+		t.Error("the answer was not lost")
+	}
+	list := must[*organizations.ListCreateAccountStatusOutput](t)(c.ListCreateAccountStatus(ctx, &organizations.ListCreateAccountStatusInput{})).CreateAccountStatuses
+	if len(list) != 1 || *list[0].AccountName != "lost" || list[0].State != types.CreateAccountStateSucceeded {
+		t.Errorf("requests: %+v", list)
+	}
 }

@@ -180,6 +180,10 @@ func injected(r Rule, p api.Protocol, c *api.Call) *api.Error {
 			e.Code = "ServiceFailure"
 		case "eks":
 			e.Code = "ServerException"
+		case "organizations", "servicequotas":
+			e.Code = "ServiceException"
+		case "account":
+			e.Code = "InternalServerException"
 		}
 	}
 	if r.Code != "" {
@@ -199,6 +203,10 @@ func throttled(p api.Protocol, service string) *api.Error {
 		return api.Errorf("Throttling", "Rate exceeded")
 	case service == "tagging":
 		return api.Errorf("ThrottledException", "Rate exceeded")
+	case service == "organizations" || service == "servicequotas":
+		return api.Errorf("TooManyRequestsException", "Rate exceeded")
+	case service == "account":
+		return &api.Error{Code: "TooManyRequestsException", Message: "Rate exceeded", HTTPStatus: http.StatusTooManyRequests}
 	}
 	return &api.Error{Code: "ThrottlingException", Message: "Rate exceeded", HTTPStatus: http.StatusTooManyRequests}
 }
@@ -220,6 +228,10 @@ func overQuota(p api.Protocol, c *api.Call) *api.Error {
 		return &api.Error{Code: "LimitExceeded", Message: message, HTTPStatus: http.StatusConflict}
 	case p == api.Query:
 		return api.Errorf("LimitExceeded", message)
+	case c.Service == "organizations":
+		return api.Errorf("ConstraintViolationException", message)
+	case c.Service == "servicequotas":
+		return api.Errorf("QuotaExceededException", message)
 	}
 	return api.Errorf("ResourceLimitExceededException", message)
 }
