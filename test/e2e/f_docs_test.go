@@ -35,7 +35,7 @@ func TestF_Docs(t *testing.T) {
 				t.Fatal(err)
 			}
 			path := strings.Join([]string{filepath.Dir(suite.Kargoctl), filepath.Dir(suite.Binaries.Kubectl), os.Getenv("PATH")}, ":")
-			r := suite.Command(script.String(), "bash", []string{"PATH=" + path}, "-s", "--", dir)
+			r := suite.Command("", "bash", []string{"PATH=" + path}, "-c", script.String(), "bash", dir)
 			if r.Code != 0 {
 				t.Errorf("exit code %d\n%s\n%s", r.Code, r.Stdout, r.Stderr)
 			}
