@@ -63,6 +63,9 @@ type AccountStatus struct {
 	// RoleARN is the role the factory assumes in the account.
 	// +optional
 	RoleARN string `json:"roleARN,omitempty"`
+	// Checked is the value of the annotation kargo.dev/check that the conditions answer.
+	// +optional
+	Checked string `json:"checked,omitempty"`
 	// ExternalID must be demanded by the trust policy of that role:
 	// https://docs.aws.amazon.com/IAM/latest/UserGuide/confused-deputy.html.
 	// +optional

@@ -18,6 +18,16 @@ const (
 	// ConditionIdentityReady (Account): CAPA has an identity for the account.
 	ConditionIdentityReady = "IdentityReady"
 
+	// The preflight of an Account: ConditionRoleAssumable says that the factory's
+	// role leads into the account, ConditionExternalIDDemanded that it does not
+	// without the external id, ConditionRegionEnabled, ConditionActionsAllowed and
+	// ConditionQuotasSuffice what their names say.
+	ConditionRoleAssumable      = "RoleAssumable"
+	ConditionExternalIDDemanded = "ExternalIDDemanded"
+	ConditionRegionEnabled      = "RegionEnabled"
+	ConditionActionsAllowed     = "ActionsAllowed"
+	ConditionQuotasSuffice      = "QuotasSuffice"
+
 	// ConditionResolved (WorkloadCluster): account, flavor, release and settings exist and fit.
 	ConditionResolved = "Resolved"
 	// ConditionApplied (WorkloadCluster): the Cluster API objects are what the chart renders.
@@ -45,6 +55,12 @@ const (
 
 	ReasonNamespaceTaken    = "NamespaceTaken"
 	ReasonAccountTaken      = "AccountTaken"
+	ReasonRoleRefused       = "RoleRefused"
+	ReasonWrongAccount      = "WrongAccount"
+	ReasonExternalIDMissing = "ExternalIDMissing"
+	ReasonRegionDisabled    = "RegionDisabled"
+	ReasonActionsDenied     = "ActionsDenied"
+	ReasonQuotaExceeded     = "QuotaExceeded"
 	ReasonNetworkOverlap    = "NetworkOverlap"
 	ReasonNetworkExhausted  = "NetworkExhausted"
 	ReasonNotATeamNamespace = "NotATeamNamespace"
@@ -71,6 +87,8 @@ const (
 	LabelCluster = "kargo.dev/cluster"
 	// AnnotationDeletionProtection "true" makes admission refuse the deletion of an object.
 	AnnotationDeletionProtection = "kargo.dev/deletion-protection"
+	// AnnotationCheck on an Account asks for a preflight now, whenever its value changes.
+	AnnotationCheck = "kargo.dev/check"
 	// AnnotationAdopt "true" on a WorkloadCluster lets it take over Cluster API
 	// objects of its name that were made by Helm.
 	AnnotationAdopt = "kargo.dev/adopt"

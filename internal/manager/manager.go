@@ -14,6 +14,7 @@ import (
 	ctrlmanager "sigs.k8s.io/controller-runtime/pkg/manager"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
+	"kargo.dev/kargo/internal/aws/session"
 	"kargo.dev/kargo/internal/blueprint"
 	"kargo.dev/kargo/internal/controller/account"
 	"kargo.dev/kargo/internal/controller/fleet"
@@ -22,6 +23,7 @@ import (
 	"kargo.dev/kargo/internal/controller/workloadcluster"
 	"kargo.dev/kargo/internal/flux"
 	"kargo.dev/kargo/internal/gitrepo"
+	"kargo.dev/kargo/internal/preflight"
 
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/source"
@@ -90,6 +92,13 @@ func Run(ctx context.Context, opts Options) error {
 	return mgr.Start(ctx)
 }
 
+// An answer of AWS to a preflight counts for a few minutes; what went wrong is
+// asked again soon, as somebody is about to mend it.
+const (
+	preflightGood = 5 * time.Minute
+	preflightBad  = 15 * time.Second
+)
+
 // setup wires the controllers.
 func setup(ctx context.Context, mgr ctrl.Manager, opts Options) error {
 	repo, err := gitrepo.Open(gitrepo.Options{URL: opts.FleetURL, Dir: opts.DataDir})
@@ -112,12 +121,17 @@ func setup(ctx context.Context, mgr ctrl.Manager, opts Options) error {
 	if err != nil {
 		return err
 	}
+	sessions, err := session.Load(ctx)
+	if err != nil {
+		return err
+	}
 	claims := &networkclaims.Store{Client: mgr.GetClient(), Reader: mgr.GetAPIReader(), Namespace: opts.Namespace}
 	if err := (&team.Reconciler{Client: mgr.GetClient()}).SetupWithManager(mgr); err != nil {
 		return err
 	}
 	if err := (&account.Reconciler{
 		Client: mgr.GetClient(), Reader: mgr.GetAPIReader(), Network: claims, FactoryID: opts.FactoryID,
+		AWS: &preflight.Cached{Probe: &preflight.Probe{Sessions: sessions}, Good: preflightGood, Bad: preflightBad, Now: time.Now},
 	}).SetupWithManager(mgr); err != nil {
 		return err
 	}

@@ -31,7 +31,9 @@ func TestMain(m *testing.M) {
 }
 
 // start runs the team and account controllers until the test ends.
-func start(t *testing.T) {
+func start(t *testing.T) { startWith(t, &fakeAWS{}) }
+
+func startWith(t *testing.T, aws account.AWS) {
 	t.Helper()
 	mgr, err := ctrl.NewManager(env.Config, ctrl.Options{Scheme: env.Scheme, Metrics: server.Options{BindAddress: "0"},
 		Controller: testenv.ControllerConfig()})
@@ -42,7 +44,7 @@ func start(t *testing.T) {
 		t.Fatal(err)
 	}
 	claims := &networkclaims.Store{Client: mgr.GetClient(), Reader: mgr.GetAPIReader(), Namespace: "default"}
-	r := &account.Reconciler{Client: mgr.GetClient(), Reader: mgr.GetAPIReader(), Network: claims, FactoryID: "test"}
+	r := &account.Reconciler{Client: mgr.GetClient(), Reader: mgr.GetAPIReader(), Network: claims, FactoryID: "test", AWS: aws}
 	if err := r.SetupWithManager(mgr); err != nil {
 		t.Fatal(err)
 	}
