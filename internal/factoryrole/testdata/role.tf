@@ -389,14 +389,11 @@ data "aws_iam_policy_document" "kargo_roles" {
     ]
   }
 
-  # EKS looks with the caller's permission whether its own roles are there.
+  # EKS looks with the caller's permission whether its role for node groups is there, and makes no node group if it may not.
   statement {
-    sid     = "ReadRolesOfEKS"
-    actions = ["iam:GetRole"]
-    resources = [
-      "arn:aws:iam::111111111111:role/aws-service-role/eks.amazonaws.com/*",
-      "arn:aws:iam::111111111111:role/aws-service-role/eks-nodegroup.amazonaws.com/*",
-    ]
+    sid       = "ReadRoleOfNodeGroups"
+    actions   = ["iam:GetRole"]
+    resources = ["arn:aws:iam::111111111111:role/aws-service-role/eks-nodegroup.amazonaws.com/*"]
   }
 
   # The provider looks whether a policy exists before it attaches it.
