@@ -5,6 +5,7 @@ import (
 	_ "embed" // of role.yaml
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -42,6 +43,8 @@ type Statement struct {
 	Conditions map[string]map[string]Values `json:"Condition,omitempty" yaml:"Condition,omitempty"`
 	// Reason says why the role needs it, for those who have to agree to it.
 	Reason string `json:"-" yaml:"-"`
+	// On are the actions by the type of resource, where there are several.
+	On map[string]Values `json:"-" yaml:"-"`
 }
 
 // Values are written as one where there is only one, as AWS does.
@@ -88,6 +91,7 @@ type statementDescription struct {
 	Reason     string                         `yaml:"reason"`
 	Deny       bool                           `yaml:"deny"`
 	Actions    []string                       `yaml:"actions"`
+	On         map[string]Values              `yaml:"on"`
 	NotActions []string                       `yaml:"notActions"`
 	Resources  []string                       `yaml:"resources"`
 	Conditions map[string]map[string][]string `yaml:"conditions"`
@@ -115,11 +119,16 @@ func (r Role) Policies() ([]Policy, error) {
 func (r Role) statement(d statementDescription) Statement {
 	s := Statement{
 		Sid: d.Sid, Effect: allow, Reason: d.Reason,
-		Actions: d.Actions, NotActions: d.NotActions, Resources: r.fill(d.Resources),
+		Actions: d.Actions, On: d.On, NotActions: d.NotActions, Resources: r.fill(d.Resources),
 	}
 	if d.Deny {
 		s.Effect = deny
 	}
+	for _, actions := range d.On {
+		s.Actions = append(s.Actions, actions...)
+	}
+	slices.Sort(s.Actions)
+	s.Actions = slices.Compact(s.Actions)
 	for operator, keys := range d.Conditions {
 		for key, wanted := range keys {
 			if s.Conditions == nil {

@@ -18,7 +18,7 @@ import (
 var update = flag.Bool("update", false, "write the golden files")
 
 // example is the role of the goldens.
-func example() Role {
+func exampleRole() Role {
 	return Role{
 		AccountID: "111111111111", Region: "eu-central-1", Name: "kargo-factory",
 		Principal: "arn:aws:iam::100000000000:role/kargo-manager", ExternalID: "kargo-66e55316104e849574e647e93d22bef9",
@@ -44,7 +44,7 @@ func golden(t *testing.T, name string, got []byte) {
 
 func TestRendering(t *testing.T) {
 	for name, render := range map[string]func() ([]byte, error){
-		"role.cloudformation.yaml": example().CloudFormation, "role.tf": example().Terraform, "role.json": example().JSON,
+		"role.cloudformation.yaml": exampleRole().CloudFormation, "role.tf": exampleRole().Terraform, "role.json": exampleRole().JSON,
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := render()
@@ -60,7 +60,7 @@ func TestRendering(t *testing.T) {
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html.
 func TestSizes(t *testing.T) {
 	const inline, trust = 10240, 2048 // characters without white space
-	r := example()
+	r := exampleRole()
 	r.Region, r.Name = "ap-southeast-5", strings.Repeat("n", 64)
 	r.Principal = "arn:aws:iam::100000000000:role/" + strings.Repeat("p", 64)
 	policies, err := r.Inline()
@@ -95,7 +95,7 @@ func size(document []byte) int {
 
 // TestDescription holds role.yaml to what a reader may expect of it.
 func TestDescription(t *testing.T) {
-	policies, err := example().Policies()
+	policies, err := exampleRole().Policies()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -141,12 +141,12 @@ func TestValidate(t *testing.T) {
 		"cluster role": {func(r *Role) { r.Name = "x-iam-service-role" }, "cannot be called"},
 		"hashed name":  {func(r *Role) { r.Name = "capa_x" }, "cannot be called"},
 	}
-	if err := example().Validate(); err != nil {
+	if err := exampleRole().Validate(); err != nil {
 		t.Fatal(err)
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			r := example()
+			r := exampleRole()
 			tc.change(&r)
 			if _, err := r.CloudFormation(); err == nil || !strings.Contains(err.Error(), tc.want) {
 				t.Errorf("%v, want it to say %q", err, tc.want)

@@ -89,9 +89,17 @@ data "aws_iam_policy_document" "kargo_network" {
 
   # EC2 asks for this permission, too, when something is made with tags. It holds for that call only, so it tags nothing that exists.
   statement {
-    sid       = "TagNetworksWhenMade"
-    actions   = ["ec2:CreateTags"]
-    resources = ["arn:aws:ec2:eu-central-1:111111111111:*/*"]
+    sid     = "TagNetworksWhenMade"
+    actions = ["ec2:CreateTags"]
+    resources = [
+      "arn:aws:ec2:eu-central-1:111111111111:elastic-ip/*",
+      "arn:aws:ec2:eu-central-1:111111111111:internet-gateway/*",
+      "arn:aws:ec2:eu-central-1:111111111111:natgateway/*",
+      "arn:aws:ec2:eu-central-1:111111111111:route-table/*",
+      "arn:aws:ec2:eu-central-1:111111111111:security-group/*",
+      "arn:aws:ec2:eu-central-1:111111111111:subnet/*",
+      "arn:aws:ec2:eu-central-1:111111111111:vpc/*",
+    ]
     condition {
       test     = "StringEquals"
       variable = "ec2:CreateAction"
@@ -187,9 +195,15 @@ data "aws_iam_policy_document" "kargo_clusters" {
 
   # EKS asks for this permission, too, when something is made with tags; for add-ons the resource is called /createaddon. EKS cannot tell this from tagging what exists, but the provider's tags for what exists have its role among them, so that it does not take over a cluster of the same name.
   statement {
-    sid       = "TagClustersWhenMade"
-    actions   = ["eks:TagResource"]
-    resources = ["arn:aws:eks:eu-central-1:111111111111:*"]
+    sid     = "TagClustersWhenMade"
+    actions = ["eks:TagResource"]
+    resources = [
+      "arn:aws:eks:eu-central-1:111111111111:/*",
+      "arn:aws:eks:eu-central-1:111111111111:access-entry/*",
+      "arn:aws:eks:eu-central-1:111111111111:addon/*",
+      "arn:aws:eks:eu-central-1:111111111111:cluster/*",
+      "arn:aws:eks:eu-central-1:111111111111:nodegroup/*",
+    ]
     condition {
       test     = "Null"
       variable = "aws:RequestTag/sigs.k8s.io/cluster-api-provider-aws/role"
