@@ -70,6 +70,10 @@ type AccountStatus struct {
 	// https://docs.aws.amazon.com/IAM/latest/UserGuide/confused-deputy.html.
 	// +optional
 	ExternalID string `json:"externalID,omitempty"`
+	// FactoryPrincipal is the ARN of the factory's own IAM role or user, the only
+	// one that the trust policy of that role should let in.
+	// +optional
+	FactoryPrincipal string `json:"factoryPrincipal,omitempty"`
 }
 
 // Account is one AWS account of the team whose namespace it is in.

@@ -62,6 +62,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 differences or still pending.`
 		command.NewGroup("wait", "Wait until objects reach a state", cluster.NewCmdWait(f, nil)),
 		command.NewGroup("delete", "Delete clusters", cluster.NewCmdDelete(f, nil)),
 		apply.NewCmdApply(f, nil),
+		command.NewGroup("account", "Connect AWS accounts to the factory", account.NewCmdTemplate(f, nil)),
 		command.NewGroup("adopt", "Take over what was made without KARGO", cluster.NewCmdAdopt(f, nil)),
 	)
 	add(root, groupAccess, cluster.NewCmdKubeconfig(f, nil), login.NewCmdToken(f, nil))

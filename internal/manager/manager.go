@@ -21,6 +21,7 @@ import (
 	"kargo.dev/kargo/internal/controller/networkclaims"
 	"kargo.dev/kargo/internal/controller/team"
 	"kargo.dev/kargo/internal/controller/workloadcluster"
+	"kargo.dev/kargo/internal/factoryrole"
 	"kargo.dev/kargo/internal/flux"
 	"kargo.dev/kargo/internal/gitrepo"
 	"kargo.dev/kargo/internal/preflight"
@@ -131,7 +132,10 @@ func setup(ctx context.Context, mgr ctrl.Manager, opts Options) error {
 	}
 	if err := (&account.Reconciler{
 		Client: mgr.GetClient(), Reader: mgr.GetAPIReader(), Network: claims, FactoryID: opts.FactoryID,
-		AWS: &preflight.Cached{Probe: &preflight.Probe{Sessions: sessions}, Good: preflightGood, Bad: preflightBad, Now: time.Now},
+		AWS: &preflight.Cached{
+			Probe: &preflight.Probe{Sessions: sessions, Needed: factoryrole.Needed}, Good: preflightGood, Bad: preflightBad, Now: time.Now,
+		},
+		Principal: (&factory{sessions: sessions}).principal,
 	}).SetupWithManager(mgr); err != nil {
 		return err
 	}

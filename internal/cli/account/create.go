@@ -43,8 +43,7 @@ func NewCmdCreate(f *command.Factory, runF func(*CreateOptions) error) *cobra.Co
 		Use:   "account NAME --team TEAM --id ID --environment ENV --region REGION --cidr CIDR",
 		Short: "Create a team's AWS account",
 		Long: `Enter an AWS account that exists for a team, so that clusters can be created in
-it. The factory's role in the account must demand the external id that "kargoctl
-get account NAME -o wide" shows.`,
+it. "kargoctl account template" prints the role that the factory then needs in it.`,
 		Example: `  kargoctl create account shop-prod --team shop --id 111111111111 --environment prod \
       --region eu-central-1 --cidr 10.16.0.0/16`,
 		Args: command.ExactArgs(1),

@@ -61,6 +61,8 @@ type Reconciler struct {
 	AWS     AWS
 	// FactoryID tells this factory from others; it goes into external ids.
 	FactoryID string
+	// Principal is the ARN of the factory's own IAM role or user, asked for in a region.
+	Principal func(ctx context.Context, region string) (arn string, err error)
 }
 
 // SetupWithManager registers the controller.

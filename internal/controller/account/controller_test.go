@@ -30,6 +30,8 @@ func TestMain(m *testing.M) {
 	testenv.Main(m, func(e *testenv.Env) { env = e })
 }
 
+const factoryPrincipal = "arn:aws:iam::100000000000:role/kargo"
+
 // start runs the team and account controllers until the test ends.
 func start(t *testing.T) { startWith(t, &fakeAWS{}) }
 
@@ -44,7 +46,8 @@ func startWith(t *testing.T, aws account.AWS) {
 		t.Fatal(err)
 	}
 	claims := &networkclaims.Store{Client: mgr.GetClient(), Reader: mgr.GetAPIReader(), Namespace: "default"}
-	r := &account.Reconciler{Client: mgr.GetClient(), Reader: mgr.GetAPIReader(), Network: claims, FactoryID: "test", AWS: aws}
+	r := &account.Reconciler{Client: mgr.GetClient(), Reader: mgr.GetAPIReader(), Network: claims, FactoryID: "test", AWS: aws,
+		Principal: func(context.Context, string) (string, error) { return factoryPrincipal, nil }}
 	if err := r.SetupWithManager(mgr); err != nil {
 		t.Fatal(err)
 	}
@@ -119,6 +122,7 @@ func TestLifeOfAnAccount(t *testing.T) {
 	want := v1alpha1.AccountStatus{
 		ObservedGeneration: 1, FactoryNamespace: "a111111111111",
 		RoleARN: "arn:aws:iam::111111111111:role/kargo-factory", ExternalID: accountid.ExternalID("test", "111111111111"),
+		FactoryPrincipal: factoryPrincipal,
 	}
 	got := prod.Status
 	got.Conditions = nil

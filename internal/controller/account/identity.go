@@ -36,6 +36,11 @@ func (r *Reconciler) reconcileIdentity(ctx context.Context, acct *v1alpha1.Accou
 	if err := r.Client.Apply(ctx, obj, client.FieldOwner(FieldOwner), client.ForceOwnership); err != nil {
 		return "", fmt.Errorf("apply AWSClusterRoleIdentity %s: %w", acct.Status.FactoryNamespace, err)
 	}
+	principal, err := r.Principal(ctx, acct.Spec.Region)
+	if err != nil {
+		return "", fmt.Errorf("who the factory is in AWS: %w", err)
+	}
+	acct.Status.FactoryPrincipal = principal
 	return "CAPA assumes " + acct.Status.RoleARN, nil
 }
 
