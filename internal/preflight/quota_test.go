@@ -24,8 +24,8 @@ func TestShort(t *testing.T) {
 		"JustFits": {"a limit may be reached", map[string]int64{QuotaElasticIPs: 2, QuotaVPCs: 4}, ClusterNeed(3, nil), nil},
 		"OneShort": {"each zone takes an Elastic IP", map[string]int64{QuotaElasticIPs: 3}, ClusterNeed(3, nil), []string{
 			"Elastic IPs: 3 of 5 used, 3 more needed; ask for more with `aws service-quotas request-service-quota-increase --service-code ec2 --quota-code L-0263D0A3 --desired-value 6`"}},
-		"Overfull":    {"more may be used than a lowered limit allows", map[string]int64{QuotaClusters: 9}, Need{}, nil},
-		"NodesOfAll":  {"the vCPUs of all pools add up", nil, ClusterNeed(1, []Pool{{Nodes: 2, VCPUs: 2}, {Nodes: 1, VCPUs: 1}}), nil},
+		"Overfull":   {"more may be used than a lowered limit allows", map[string]int64{QuotaClusters: 9}, Need{}, nil},
+		"NodesOfAll": {"the vCPUs of all pools add up", nil, ClusterNeed(1, []Pool{{Nodes: 2, VCPUs: 2}, {Nodes: 1, VCPUs: 1}}), nil},
 		"TooManyCPUs": {"a pool takes its nodes at once", nil, ClusterNeed(1, []Pool{{Nodes: 3, VCPUs: 2}}), []string{
 			"vCPUs of running on-demand standard instances: 0 of 5 used, 6 more needed; ask for more with `aws service-quotas request-service-quota-increase --service-code ec2 --quota-code L-1216C47A --desired-value 6`"}},
 	}
