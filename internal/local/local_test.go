@@ -105,6 +105,9 @@ func TestOrganisation(t *testing.T) {
 			if r.Name == factoryRole && !strings.Contains(string(r.Trust), account.ExternalID(components.FactoryID, a.ID)) {
 				t.Errorf("account %s: the factory's role demands no external id: %s", a.ID, r.Trust)
 			}
+			if r.Name == factoryRole && (len(r.Policies) > 0 || len(r.Inline) == 0) {
+				t.Errorf("account %s: the factory's role has more than its own policies: %v", a.ID, r.Policies)
+			}
 		}
 	}
 	for _, e := range ExampleClusters() {

@@ -6,6 +6,7 @@ import (
 
 	"kargo.dev/kargo/awssim/org"
 	"kargo.dev/kargo/internal/account"
+	"kargo.dev/kargo/internal/factoryrole"
 	"kargo.dev/kargo/internal/local/components"
 )
 
@@ -59,7 +60,6 @@ type statement struct {
 	Effect    string
 	Principal map[string]string
 	Action    string
-	Condition map[string]map[string]string `json:",omitempty"`
 }
 
 func trust(s statement) (json.RawMessage, error) {
@@ -71,12 +71,7 @@ func trust(s statement) (json.RawMessage, error) {
 }
 
 func teamRoles(id string) ([]org.RoleConfig, error) {
-	factory, err := trust(statement{
-		Effect: "Allow", Action: "sts:AssumeRole",
-		Principal: map[string]string{"AWS": "arn:aws:iam::" + factoryAccount + ":user/" + factoryUser},
-		// Against the confused deputy: https://docs.aws.amazon.com/IAM/latest/UserGuide/confused-deputy.html.
-		Condition: map[string]map[string]string{"StringEquals": {"sts:ExternalId": account.ExternalID(components.FactoryID, id)}},
-	})
+	factory, err := teamFactoryRole(id)
 	if err != nil {
 		return nil, err
 	}
@@ -89,8 +84,32 @@ func teamRoles(id string) ([]org.RoleConfig, error) {
 	}
 	const administrator = "arn:aws:iam::aws:policy/AdministratorAccess"
 	return []org.RoleConfig{
-		{Name: factoryRole, Description: "assumed by KARGO's cluster factory", Trust: factory, Policies: []string{administrator}},
+		factory,
 		{Name: "team-admin", Description: "administrators of the account and its clusters", Trust: own, Policies: []string{administrator}},
 		{Name: "team-viewer", Description: "see the account and its clusters", Trust: own, Policies: []string{"arn:aws:iam::aws:policy/ReadOnlyAccess"}},
 	}, nil
+}
+
+// teamFactoryRole is the role that `kargoctl account template` prints, with its
+// policies and no others: what the factory may not do on AWS, it may not do here.
+func teamFactoryRole(id string) (org.RoleConfig, error) {
+	role := factoryrole.Role{
+		AccountID: id, Region: region, Name: factoryRole,
+		Principal:  "arn:aws:iam::" + factoryAccount + ":user/" + factoryUser,
+		ExternalID: account.ExternalID(components.FactoryID, id),
+		// The simulated clusters' API servers are their own issuers.
+		LocalIssuers: []string{"127.0.0.1:*"},
+	}
+	if err := role.Validate(); err != nil {
+		return org.RoleConfig{}, fmt.Errorf("the factory's role in account %s: %w", id, err)
+	}
+	policies, err := role.Inline()
+	if err != nil {
+		return org.RoleConfig{}, fmt.Errorf("the factory's role in account %s: %w", id, err)
+	}
+	trust, err := json.Marshal(role.Trust())
+	if err != nil {
+		return org.RoleConfig{}, fmt.Errorf("the factory's role in account %s: %w", id, err)
+	}
+	return org.RoleConfig{Name: factoryRole, Description: "assumed by KARGO's cluster factory", Trust: trust, Inline: policies}, nil
 }
