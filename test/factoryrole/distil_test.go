@@ -82,7 +82,7 @@ func read(t *testing.T, name string) []server.Entry {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }() // only read
 	var list []server.Entry
 	lines := bufio.NewReader(file)
 	for {
