@@ -11,6 +11,8 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
+//go:generate go run kargo.dev/kargo/hack/roledocs ../../docs/reference/factory-role.md
+
 //go:embed role.yaml
 var described []byte
 
