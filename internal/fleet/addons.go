@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"path"
 	"regexp"
 	"slices"
@@ -71,8 +72,8 @@ func (r *reader) checkAddons(f *Fleet, addonSettings map[string]any) {
 }
 
 func (r *reader) checkDependencies(flavor string, a *addon, releases map[string]bool) {
-	for release, needs := range a.needs {
-		for _, need := range needs {
+	for _, release := range slices.Sorted(maps.Keys(a.needs)) {
+		for _, need := range a.needs[release] {
 			if !releases[need] {
 				r.fail(a.releases[release], 1, "%s depends on %s, which flavor %s does not have: it would wait for ever", release, need, flavor)
 			}

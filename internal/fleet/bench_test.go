@@ -15,3 +15,13 @@ func BenchmarkLoad(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkLoadSmall is what one execution of FuzzLoad costs, without coverage.
+func BenchmarkLoadSmall(b *testing.B) {
+	files := filesOf(small())
+	for b.Loop() {
+		if _, err := fleet.Load(files); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -4,8 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"io/fs"
-	"maps"
-	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -122,6 +120,7 @@ func TestLoadErrors(t *testing.T) {
 		"Remote":        {reason: "a release pins all content", file: "addons/karpenter/kustomization.yaml", change: [2]string{"helmrelease.yaml", "https://example.com/x.yaml"}, want: "remote resources are not allowed"},
 		"Outside":       {reason: "Flux reads nothing outside", file: "addons/karpenter/kustomization.yaml", change: [2]string{"helmrelease.yaml", "../../../x.yaml"}, want: "lies outside the repository"},
 		"Large":         {reason: "what is read is bounded", file: standard, data: "description: " + strings.Repeat("x", settings.MaxDocumentBytes), want: "larger than"},
+		"TwoDocuments":  {reason: "nothing is ignored in silence", file: standard, data: "description: a\n---\ndescription: b\n", want: standard + ":2: more than one YAML document"},
 		"Broken":        {reason: "with file and line", file: standard, data: "description: [\n", want: standard + ":1: did not find expected node content"},
 	}
 	for name, tc := range cases {
@@ -244,26 +243,4 @@ func parse(t *testing.T, yaml string) map[string]any {
 		t.Fatal(err)
 	}
 	return d.Values
-}
-
-func FuzzLoadFlavor(f *testing.F) {
-	files := repository(f)
-	for _, name := range slices.Sorted(maps.Keys(files)) {
-		if strings.HasSuffix(name, "flavor.yaml") {
-			f.Add(files[name].Data)
-		}
-	}
-	f.Add([]byte("settings: &a {b: *a}"))
-	f.Add([]byte("kubernetes: {default: 1.34, tested: }"))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		changed := maps.Clone(files)
-		changed["flavors/standard/flavor.yaml"] = &fstest.MapFile{Data: data}
-		loaded, err := fleet.Load(changed)
-		if (loaded == nil) == (err == nil) {
-			t.Fatalf("a fleet and an error, or neither: %v", err)
-		}
-		if loaded != nil {
-			loaded.Catalog().Check(fleet.Request{Flavor: "standard", Environment: "prod"})
-		}
-	})
 }

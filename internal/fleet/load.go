@@ -133,6 +133,11 @@ func (r *reader) decode(name string, out any) bool {
 		r.failAtLine(name, err)
 		return false
 	}
+	var second yaml.Node
+	if err := decoder.Decode(&second); !errors.Is(err, io.EOF) {
+		r.fail(name, second.Line, "more than one YAML document: only the first would count")
+		return false
+	}
 	return true
 }
 

@@ -16,6 +16,7 @@ import (
 
 	"kargo.dev/kargo/charts"
 	"kargo.dev/kargo/internal/fleet"
+	"kargo.dev/kargo/internal/fleet/verify"
 	"kargo.dev/kargo/template"
 )
 
@@ -63,7 +64,7 @@ func InitFleet(ctx context.Context, o Options) (*Result, error) {
 	if result.Charts, err = vendor(ctx, o); err != nil {
 		return nil, err
 	}
-	if err := fleet.Verify(ctx, os.DirFS(o.Dir)); err != nil {
+	if err := verify.Repository(ctx, os.DirFS(o.Dir)); err != nil {
 		return nil, fmt.Errorf("%s is no working fleet repository:\n%w", o.Dir, err)
 	}
 	return result, nil

@@ -17,6 +17,7 @@ import (
 
 	"kargo.dev/kargo/api/v1alpha1"
 	"kargo.dev/kargo/internal/fleet"
+	"kargo.dev/kargo/internal/fleet/verify"
 	"kargo.dev/kargo/template"
 )
 
@@ -223,7 +224,7 @@ func TestVerifyFindsAMissingAddonVersion(t *testing.T) {
 	if err := os.WriteFile(name, []byte(strings.Replace(string(data), `"1.36"]`, `"1.36", "1.37"]`, 1)), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	err = fleet.Verify(t.Context(), os.DirFS(dir))
+	err = verify.Repository(t.Context(), os.DirFS(dir))
 	var at *fleet.FileError
 	if err == nil || !errors.As(err, &at) || !strings.Contains(err.Error(), "Kubernetes 1.37 in environment nonprod: render the cluster chart: eksAddons.coredns has no version") {
 		t.Errorf("a tested version that does not render is not found: %v", err)

@@ -142,7 +142,9 @@ func (v Values) Leaves() []Leaf {
 // Join makes the path of a key below a path. A dot in a key is escaped, as
 // `--set` wants it: tags.kargo\.dev/product.
 func Join(parent, key string) string {
-	key = strings.NewReplacer(`\`, `\\`, `.`, `\.`).Replace(key)
+	if strings.ContainsAny(key, `\.`) {
+		key = strings.NewReplacer(`\`, `\\`, `.`, `\.`).Replace(key)
+	}
 	if parent == "" {
 		return key
 	}

@@ -8,9 +8,12 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"go.yaml.in/yaml/v3"
+	"golang.org/x/text/language"
+	"golang.org/x/text/message"
 )
 
 // Schema says which settings exist and what they may be. It is the cluster
@@ -138,7 +141,26 @@ func compile(tree map[string]any) (*jsonschema.Schema, error) {
 	if err := compiler.AddResource("mem:///values.schema.json", tree); err != nil {
 		return nil, err
 	}
-	return compiler.Compile("mem:///values.schema.json")
+	schema, err := compiler.Compile("mem:///values.schema.json")
+	var invalid *jsonschema.SchemaValidationError
+	var cause *jsonschema.ValidationError
+	if errors.As(err, &invalid) && errors.As(invalid.Err, &cause) {
+		return nil, errors.New(firstOf(cause))
+	}
+	return schema, err
+}
+
+// firstOf is the first thing wrong with a schema, by its place, in one line; the
+// library tells all on as many lines, in another order each time.
+func firstOf(err *jsonschema.ValidationError) string {
+	if len(err.Causes) == 0 {
+		return fmt.Sprintf("at /%s: %s", strings.Join(err.InstanceLocation, "/"), err.ErrorKind.LocalizedString(message.NewPrinter(language.English)))
+	}
+	first := firstOf(err.Causes[0])
+	for _, cause := range err.Causes[1:] {
+		first = min(first, firstOf(cause))
+	}
+	return first
 }
 
 // withoutRequired drops what only a complete set of values must fulfil.

@@ -270,3 +270,15 @@ func FuzzParseSchema(f *testing.F) {
 		schema.CheckSettings(tree{"a": "b", "x": []any{int64(1)}})
 	})
 }
+
+// TestSchemaErrorIsStable: it becomes a condition's message, in one line and the
+// same each time.
+func TestSchemaErrorIsStable(t *testing.T) {
+	const want = "values.schema.json: at /properties/a/type: got number, want array"
+	for range 20 {
+		_, err := ParseSchema([]byte(`{"type":"object","properties":{"b":{"type":2},"a":{"type":1},"c":{"minimum":"x"}}}`))
+		if err == nil || err.Error() != want {
+			t.Fatalf("got %v, want %s", err, want)
+		}
+	}
+}
