@@ -59,6 +59,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 differences or still pending.`
 			cluster.NewCmdCreate(f, nil), account.NewCmdCreate(f, nil), team.NewCmdCreate(f, nil)),
 		get.NewCmdGet(f, nil),
 		command.NewGroup("describe", "Show one object in detail, problems first", cluster.NewCmdDescribe(f, nil)),
+		command.NewGroup("check", "Check whether something is ready for what is wanted of it", account.NewCmdCheck(f, nil)),
 		command.NewGroup("wait", "Wait until objects reach a state", cluster.NewCmdWait(f, nil)),
 		command.NewGroup("delete", "Delete clusters", cluster.NewCmdDelete(f, nil)),
 		apply.NewCmdApply(f, nil),

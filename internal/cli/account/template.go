@@ -8,7 +8,6 @@ import (
 
 	"github.com/fluxcd/pkg/runtime/conditions"
 	"github.com/spf13/cobra"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"kargo.dev/kargo/api/v1alpha1"
@@ -88,16 +87,9 @@ func (o *TemplateOptions) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	a := &v1alpha1.Account{}
-	switch err := c.Get(ctx, client.ObjectKey{Namespace: team, Name: o.Name}, a); {
-	case apierrors.IsNotFound(err):
-		known, listErr := names.Accounts(ctx, c, team)
-		if listErr != nil {
-			known = nil
-		}
-		return names.Unknown("account", o.Name, " in team "+team, known)
-	case err != nil:
-		return fmt.Errorf("cannot read account %s/%s: %w", team, o.Name, err)
+	a, err := find(ctx, c, team, o.Name)
+	if err != nil {
+		return err
 	}
 	raw, err := o.print(a)
 	if err != nil {
