@@ -58,17 +58,11 @@ func Main(m *testing.M, start func(*Env)) {
 
 // Run is Main for a package that does more in its TestMain, and returns the exit code.
 func Run(m interface{ Run() int }, start func(*Env)) (code int, err error) {
-	binaries, err := engine.Find(context.Background(), engine.SearchFromEnv("", os.Getenv))
-	var missing *engine.MissingError
-	if errors.As(err, &missing) && os.Getenv("CI") == "" {
+	e, missing, err := newEnv()
+	if missing != nil {
 		fmt.Println("SKIPPED, no test of this package ran:", missing)
 		return 0, nil
 	}
-	if err != nil {
-		return 1, err
-	}
-	ctrl.SetLogger(logr.Discard()) // a controller's errors show in the objects the tests look at
-	e, err := newEnv(binaries)
 	if err != nil {
 		return 1, err
 	}
@@ -77,7 +71,39 @@ func Run(m interface{ Run() int }, start func(*Env)) (code int, err error) {
 	return m.Run(), nil
 }
 
-func newEnv(binaries *engine.Binaries) (*Env, error) {
+// Start is Main for a single test of a package whose others need no Env.
+func Start(t *testing.T) *Env {
+	t.Helper()
+	e, missing, err := newEnv()
+	if missing != nil {
+		t.Skip("SKIPPED: ", missing)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := e.env.Stop(); err != nil {
+			t.Error("stop kube-apiserver:", err)
+		}
+	})
+	return e
+}
+
+// newEnv starts an Env, unless the engine's binaries are missing, which CI does not forgive.
+func newEnv() (e *Env, missing *engine.MissingError, err error) {
+	binaries, err := engine.Find(context.Background(), engine.SearchFromEnv("", os.Getenv))
+	if errors.As(err, &missing) && os.Getenv("CI") == "" {
+		return nil, missing, nil
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	ctrl.SetLogger(logr.Discard()) // a controller's errors show in the objects the tests look at
+	e, err = startEnv(binaries)
+	return e, nil, err
+}
+
+func startEnv(binaries *engine.Binaries) (*Env, error) {
 	s, err := newScheme()
 	if err != nil {
 		return nil, err

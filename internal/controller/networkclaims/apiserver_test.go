@@ -19,25 +19,11 @@ import (
 	"kargo.dev/kargo/internal/testenv"
 )
 
-type runFunc func() int
-
-func (f runFunc) Run() int { return f() }
-
-// TestAPIServer: it is the real kube-apiserver's resourceVersion that keeps
-// claims apart, and it takes the claimants' names as keys.
+// TestAPIServer: it is the real kube-apiserver's resourceVersion that keeps claims
+// apart, made at once from before the register exists, and it takes the claimants'
+// names as keys.
 func TestAPIServer(t *testing.T) {
-	var env *testenv.Env
-	_, err := testenv.Run(runFunc(func() int { atOnce(t, env); return 0 }), func(e *testenv.Env) { env = e })
-	if err != nil {
-		t.Fatal(err)
-	}
-	if env == nil {
-		t.Skip("no kube-apiserver")
-	}
-}
-
-// atOnce lets managers claim at once, from before the register exists.
-func atOnce(t *testing.T, env *testenv.Env) {
+	env := testenv.Start(t)
 	const managers, clusters = 6, 4
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
