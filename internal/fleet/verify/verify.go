@@ -37,7 +37,7 @@ func Repository(ctx context.Context, fsys fs.FS) error {
 				if err := trial(ctx, f, chart, flavor, environment, version); err != nil {
 					problems = append(problems, &fleet.FileError{
 						File: "flavors/" + flavor + "/flavor.yaml",
-						Err:  fmt.Errorf("Kubernetes %s in environment %s: %w", version, environment, err),
+						Err:  fmt.Errorf("with Kubernetes %s in environment %s: %w", version, environment, err),
 					})
 				}
 			}
