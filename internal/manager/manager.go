@@ -8,10 +8,12 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	ctrlmanager "sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"kargo.dev/kargo/internal/aws/session"
@@ -51,13 +53,31 @@ type Options struct {
 	LeaderElect                       bool
 }
 
+// check tells all that is missing at once.
+func (o Options) check() error {
+	var errs []error
+	if o.FleetURL == "" {
+		errs = append(errs, errors.New("no fleet repository: give its address with --fleet-url"))
+	}
+	if o.FleetBranch == "" {
+		errs = append(errs, errors.New("no branch of the fleet repository: give one with --fleet-branch"))
+	}
+	if o.FleetInterval < time.Second {
+		errs = append(errs, fmt.Errorf("the fleet repository cannot be fetched every %s: give at least 1s with --fleet-interval", o.FleetInterval))
+	}
+	if o.FactoryID == "" {
+		errs = append(errs, errors.New("no factory id: give one with --factory-id; the external ids of all accounts depend on it, so it never changes"))
+	}
+	if o.Namespace == "" {
+		errs = append(errs, errors.New("no namespace for the manager's own objects: give one with --namespace"))
+	}
+	return errors.Join(errs...)
+}
+
 // Run runs the manager until the context ends.
 func Run(ctx context.Context, opts Options) error {
-	if opts.FleetURL == "" {
-		return errors.New("no fleet repository: give its address with --fleet-url")
-	}
-	if opts.FactoryID == "" {
-		return errors.New("no factory id: give one with --factory-id; the external ids of all accounts depend on it, so it never changes")
+	if err := opts.check(); err != nil {
+		return err
 	}
 	scheme, err := newScheme()
 	if err != nil {
@@ -104,6 +124,9 @@ const (
 func setup(ctx context.Context, mgr ctrl.Manager, opts Options) error {
 	repo, err := gitrepo.Open(gitrepo.Options{URL: opts.FleetURL, Dir: opts.DataDir})
 	if err != nil {
+		return err
+	}
+	if err := metrics.Registry.Register(lastFetch(repo)); err != nil {
 		return err
 	}
 	blueprints := blueprint.NewStore(repo)
@@ -164,4 +187,18 @@ func hookServer(addr string, fleet http.Handler) *ctrlmanager.Server {
 		Name:   "hooks",
 		Server: &http.Server{Addr: addr, Handler: mux, ReadHeaderTimeout: 5 * time.Second},
 	}
+}
+
+// lastFetch is a metric to alert on: a fleet repository that cannot be read stops all change.
+func lastFetch(repo interface{ Fetched() gitrepo.Fetched }) prometheus.Collector {
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "kargo_fleet_last_fetch_timestamp_seconds",
+		Help: "When the fleet repository was last fetched, in seconds since 1970; 0 if it was not since the manager started.",
+	}, func() float64 {
+		at := repo.Fetched().At
+		if at.IsZero() {
+			return 0
+		}
+		return float64(at.UnixMilli()) / 1000
+	})
 }
