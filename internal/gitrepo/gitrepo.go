@@ -84,7 +84,8 @@ func Open(opts Options) (*Repository, error) {
 	return &Repository{opts: opts, repo: repo}, nil
 }
 
-// setRemote points the mirror at the URL. Branches may be rewritten, tags may not.
+// setRemote points the mirror at the URL, whose branches and tags it follows. go-git
+// follows a tag that was moved, too, although its refspec is not forced.
 func setRemote(repo *git.Repository, address string) error {
 	cfg, err := repo.Config()
 	if err != nil {
