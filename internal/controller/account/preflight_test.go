@@ -144,8 +144,8 @@ func TestPreflight(t *testing.T) {
 		check(t, acct, name+"-mended")
 		condition(t, acct, "Ready", "True", v1alpha1.ReasonSucceeded)
 	}
-	if aws.forgotten != 2*len(cases) {
-		t.Errorf("%d of %d checks asked AWS anew", aws.forgotten, 2*len(cases))
+	if aws.forgotten < 2*len(cases) {
+		t.Errorf("%d of at least %d checks asked AWS anew", aws.forgotten, 2*len(cases))
 	}
 	aws.set(fault{denied: []preflight.Denial{{Action: "ec2:CreateVpc", ByOrganization: true}}})
 	check(t, acct, "advisory")
